@@ -1,0 +1,1 @@
+"""Product types, attributes, products, variants, prices, stock, categories, collections, media, listings."""

@@ -1,0 +1,1 @@
+"""Carts, orders, allocation, shipping, payments, fulfilment and returns."""

@@ -1,0 +1,1 @@
+"""Tenants, domains, channels, people and their permissions."""
