@@ -1,0 +1,1 @@
+"""Django database backend `commerce.db.backend`: PostgreSQL with tenants."""

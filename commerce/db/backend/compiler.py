@@ -1,0 +1,55 @@
+"""Compilers that refuse a query on a tenant's table outside a scope, before it reaches the database."""
+
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.db.models.sql import compiler
+
+from commerce.db import rls, scope
+from commerce.db.fields import TenantField
+
+
+@cache
+def tenant_tables() -> frozenset[str]:
+    """Return the names of all tables that belong to tenants."""
+    owned = {
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if any(isinstance(field, TenantField) for field in model._meta.local_fields)
+    }
+    return frozenset(owned | rls.ADOPTED_TABLES)
+
+
+class ScopeGuard:
+    query: Any
+    connection: Any
+
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        query = self.query
+        tables = {query.get_meta().db_table} if query.model else set()
+        tables.update(alias.table_name for alias in query.alias_map.values() if alias.table_name)
+        owned = tables & tenant_tables()
+        if owned:
+            scope.require_scope(owned, self.connection.alias)
+        return super().execute_sql(*args, **kwargs)  # type: ignore[misc]
+
+
+class SQLCompiler(ScopeGuard, compiler.SQLCompiler):
+    pass
+
+
+class SQLInsertCompiler(ScopeGuard, compiler.SQLInsertCompiler):
+    pass
+
+
+class SQLDeleteCompiler(ScopeGuard, compiler.SQLDeleteCompiler):
+    pass
+
+
+class SQLUpdateCompiler(ScopeGuard, compiler.SQLUpdateCompiler):
+    pass
+
+
+class SQLAggregateCompiler(ScopeGuard, compiler.SQLAggregateCompiler):
+    pass
