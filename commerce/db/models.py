@@ -42,6 +42,16 @@ class TenantModel(TenantRow):
         abstract = True
 
 
+class WithMetadata(models.Model):
+    """Free key–value pairs (text to text) of an object: public ones, and ones for staff and apps."""
+
+    metadata = models.JSONField(default=dict, blank=True)
+    private_metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+
+
 class TenantMigration(models.Model):
     """A tenant for whom a RunPerTenant operation has been committed."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -104,6 +104,26 @@ def _reenter(outer: Scope, scope: Scope) -> Iterator[Scope]:
         raise ScopeError("A writing scope was opened inside a reading one; open the writing one first.")
     with transaction.atomic(using=outer.alias):
         yield outer
+
+
+@contextmanager
+def narrow(tenant_id: int) -> Iterator[Scope]:
+    """Within an open scope over all tenants, work for one: its number fills new rows and defaults."""
+    outer = _current.get()
+    if outer is None or outer.tenant_id is not None:
+        raise ScopeError("Only a scope over all tenants can be narrowed to one.")
+    token = _current.set(replace(outer, tenant_id=tenant_id))
+    try:
+        _set_tenant(outer.alias, str(int(tenant_id)))
+        yield outer
+        _set_tenant(outer.alias, "")
+    finally:
+        _current.reset(token)
+
+
+def _set_tenant(alias: str, value: str) -> None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, value])
 
 
 def leave() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base, features, operations
 
-from commerce.db import scope
+from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
 
 
@@ -23,7 +23,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
 
-    scope: scope.Scope | None = None
+    scope: scopes.Scope | None = None
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin in psycopg's autocommit mode, where several statements may travel in one message.
@@ -38,5 +38,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
             self.scope = None
-            scope.leave()
+            scopes.leave()
         super().run_and_clear_commit_hooks()

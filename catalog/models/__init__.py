@@ -1,0 +1,46 @@
+from catalog.models.attributes import (
+    Attribute,
+    AttributeValue,
+    ProductType,
+    ProductTypeAttribute,
+    ProductValue,
+    VariantValue,
+)
+from catalog.models.groups import (
+    Category,
+    Collection,
+    CollectionProduct,
+    CollectionPublication,
+    ProductGroup,
+)
+from catalog.models.listings import Listing, ListingName
+from catalog.models.media import Media, VariantMedia
+from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
+from catalog.models.stock import Stock, Warehouse, WarehouseChannel
+from catalog.models.translations import Translation
+
+__all__ = [
+    "Attribute",
+    "AttributeValue",
+    "Category",
+    "Collection",
+    "CollectionProduct",
+    "CollectionPublication",
+    "Listing",
+    "ListingName",
+    "Media",
+    "Product",
+    "ProductGroup",
+    "ProductPublication",
+    "ProductType",
+    "ProductTypeAttribute",
+    "ProductValue",
+    "Stock",
+    "Translation",
+    "Variant",
+    "VariantMedia",
+    "VariantPrice",
+    "VariantValue",
+    "Warehouse",
+    "WarehouseChannel",
+]

@@ -1,0 +1,68 @@
+from django.db import models
+
+from commerce.db.models import TenantRow
+
+
+class Listing(TenantRow):
+    """Written down for lists: all that a list filters or sorts by, per product, channel and window of time.
+
+    A product's windows [valid_from, valid_to) do not overlap and cover all time (±infinity), so that what
+    changes by the clock alone is stored ahead. Prices are minor units; null prices: nothing to buy here.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "channel_id", "product_id", "valid_from")
+    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
+    product = models.ForeignKey("catalog.Product", on_delete=models.CASCADE)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField()
+    is_published = models.BooleanField()
+    is_visible = models.BooleanField()
+    is_purchasable = models.BooleanField()
+    in_stock = models.BooleanField()
+    on_sale = models.BooleanField()
+    currency = models.CharField(max_length=3)
+    price_min = models.BigIntegerField(null=True)
+    price_max = models.BigIntegerField(null=True)
+    undiscounted_min = models.BigIntegerField(null=True)
+    undiscounted_max = models.BigIntegerField(null=True)
+    rank = models.FloatField(default=0)
+    newest_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "channel", "price_min", "product"],
+                name="listing_price",
+                condition=models.Q(is_visible=True),
+            ),
+            models.Index(
+                fields=["tenant_id", "channel", "newest_at", "product"],
+                name="listing_newest",
+                condition=models.Q(is_visible=True),
+            ),
+            models.Index(
+                fields=["tenant_id", "channel", "rank", "product"],
+                name="listing_rank",
+                condition=models.Q(is_visible=True),
+            ),
+        ]
+
+
+class ListingName(TenantRow):
+    """Written down for lists: a product's place in the order of names of one language.
+
+    `name_key` is the sort key of the Unicode collation algorithm (UTS 10) tailored to the language.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "channel_id", "language", "product_id")
+    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
+    product = models.ForeignKey("catalog.Product", on_delete=models.CASCADE)
+    language = models.CharField(max_length=20)
+    name_key = models.BinaryField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "channel", "language", "name_key", "product"], name="listing_name_order"
+            )
+        ]

@@ -1,0 +1,46 @@
+from django.db import models
+
+from commerce.db.models import TenantModel, TenantRow, WithMetadata
+
+
+class Warehouse(WithMetadata, TenantModel):
+    """A place that holds stock. `address` has the dialect's address keys in snake_case."""
+
+    name = models.CharField(max_length=250)
+    slug = models.SlugField(max_length=255, allow_unicode=True)
+    email = models.EmailField(blank=True)
+    address = models.JSONField(default=dict, blank=True)
+    is_private = models.BooleanField(default=True)
+    external_reference = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "slug"], name="warehouse_slug")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WarehouseChannel(TenantRow):
+    """A channel that a warehouse serves."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "warehouse_id", "channel_id")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE, db_index=False)
+    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
+
+
+class Stock(TenantModel):
+    """Pieces of a variant in a warehouse. Reserving more than is on hand is refused by the database."""
+
+    variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, related_name="stocks", db_index=False)
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE)
+    on_hand = models.IntegerField(default=0)
+    reserved = models.IntegerField(default=0, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "variant", "warehouse"], name="stock_once"),
+            models.CheckConstraint(
+                name="stock_not_oversold",
+                condition=models.Q(reserved__gte=0) & models.Q(on_hand__gte=models.F("reserved")),
+            ),
+        ]

@@ -1,0 +1,159 @@
+"""Settings, all from the environment. A developer's own commands read `.stack/env`, which `make up` writes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+_env_file = os.environ.get("COMMERCE_ENV_FILE", str(BASE_DIR / ".stack" / "env"))
+if _env_file and Path(_env_file).is_file():
+    env.read_env(_env_file)
+
+# --- What this process is -------------------------------------------------------------------------
+
+ENVIRONMENT = env.str("ENVIRONMENT", default="local")
+LOCAL = ENVIRONMENT in ("local", "test")
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="only-for-commands-without-a-stack" if LOCAL else environ.Env.NOTSET)
+GRAPHIQL = env.bool("GRAPHIQL", default=LOCAL)
+
+# --- Hosts: a request's host names its tenant, and an unknown one is refused by the middleware ------
+
+ALLOWED_HOSTS = ["*"]
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+ALLOWED_GRAPHQL_ORIGINS = env.list("ALLOWED_GRAPHQL_ORIGINS", default=["*"])
+USE_X_FORWARDED_HOST = False
+
+# --- Applications -----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "commerce",
+    "commerce.db",
+    "commerce.outbox",
+    "tenants",
+    "catalog",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.admin",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "graphene_django",
+    "rest_framework",
+]
+MIDDLEWARE = ["tenants.middleware.TenantMiddleware"]
+# Sessions, sign-in and CSRF belong to the admin alone: the APIs carry none of it.
+ADMIN_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "commerce.urls"
+WSGI_APPLICATION = "commerce.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Databases: one per role. A process has only the URLs that its work needs ------------------------
+
+
+def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[str, Any] | None:
+    url = env.str(variable, default=fallback)
+    if not url:
+        return None
+    database: dict[str, Any] = env.db_url_config(url, engine="commerce.db.backend")
+    database["DISABLE_SERVER_SIDE_CURSORS"] = True
+    database["ATOMIC_REQUESTS"] = False
+    database["TEST"] = {"MIGRATE": False}
+    options = database.setdefault("OPTIONS", {})
+    options["application_name"] = f"commerce {variable.lower()}"
+    size = env.int("DATABASE_POOL_SIZE", default=8)
+    if pool and size:
+        options["pool"] = {"min_size": 0, "max_size": size, "timeout": 10}
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+_databases = {
+    "default": _database("DATABASE_URL", pool=True, fallback="postgresql://commerce_app@127.0.0.1:5432/commerce"),
+    "replica": _database("REPLICA_URL", pool=True),
+    "owner": _database("DATABASE_OWNER_URL"),
+    "platform": _database("DATABASE_PLATFORM_URL"),
+    "relay": _database("DATABASE_RELAY_URL"),
+}
+DATABASES = {alias: database for alias, database in _databases.items() if database is not None}
+DATABASE_ROUTERS = ["commerce.db.routing.ScopeRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Refuse a query on a tenant's table outside a scope, before PostgreSQL does.
+TENANT_GUARD = True
+
+# --- Redis and Celery -------------------------------------------------------------------------------
+
+REDIS_CACHE_URL = env.str("REDIS_CACHE_URL", default="redis://127.0.0.1:6379/0")
+REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", default="redis://127.0.0.1:6380/0")
+
+# --- People -----------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["tenants.auth.TenantBackend"]
+SESSION_ENGINE = "tenants.sessions"
+SESSION_COOKIE_NAME = "session"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HTTPS", default=not LOCAL)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+# --- Languages, time, files ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "static"))
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "media"))
+STORAGES = {
+    "default": {"BACKEND": "commerce.storage.TenantStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# --- Checks and logs ----------------------------------------------------------------------------------
+
+# auth.W004: e-mail addresses are unique within a tenant, by UNIQUE (tenant_id, email), not over all of them.
+# admin.E4xx: the admin's middlewares run around its own pages only (ADMIN_MIDDLEWARE).
+SILENCED_SYSTEM_CHECKS = ["auth.W004", "admin.E408", "admin.E409", "admin.E410"]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,99 @@
+import getpass
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from commerce.errors import DomainError
+from tenants import operations, queries
+from tenants.models import Tenant
+
+
+class Command(BaseCommand):
+    help = "Create, list, suspend and resume tenants, and give them hosts (as the platform role, audited)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        create = verbs.add_parser("create", help="open a shop with one channel and, if asked, a first staff member")
+        create.add_argument("slug")
+        create.add_argument("--name", help="what shoppers see (default: the slug)")
+        create.add_argument("--host", action="append", required=True, help="a host name; may be repeated")
+        create.add_argument("--language", default="en", help="BCP 47, e.g. nl-BE (default: en)")
+        create.add_argument("--channel", default="default-channel", help="the first channel's slug")
+        create.add_argument("--currency", default="USD", help="ISO 4217 (default: USD)")
+        create.add_argument("--country", action="append", help="ISO 3166-1; may be repeated (default: US)")
+        create.add_argument(
+            "--staff", metavar="EMAIL", help="a first staff member; the password is read from STAFF_PASSWORD or asked"
+        )
+        verbs.add_parser("list", help="show all tenants")
+        for verb in ("suspend", "resume"):
+            verbs.add_parser(verb).add_argument("slug")
+        add_domain = verbs.add_parser("add-domain", help="give a tenant another host name")
+        add_domain.add_argument("slug")
+        add_domain.add_argument("host")
+        for name, verb_parser in verbs.choices.items():
+            if name != "list":
+                verb_parser.add_argument("--reason", default="operator's request", help="kept in the audit")
+
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        if verb == "list":
+            return self._list()
+        try:
+            with operations.all_tenants(
+                reason=options["reason"], operator=_operator(), command=f"tenant {verb} {options['slug']}"
+            ):
+                self.stdout.write(getattr(self, f"_{verb.replace('-', '_')}")(**options))
+        except DomainError as error:
+            raise CommandError(f"{error.field or verb}: {error.message}") from error
+
+    def _list(self) -> None:
+        for tenant in queries.list_tenants():
+            hosts = " ".join(domain.host for domain in tenant.domains.all())
+            self.stdout.write(f"{tenant.slug}\t{tenant.status}\t{hosts}\t{tenant.name}")
+
+    def _create(self, **options: Any) -> str:
+        tenant = operations.create_tenant(
+            slug=options["slug"],
+            name=options["name"] or options["slug"],
+            hosts=options["host"],
+            default_language=options["language"],
+        )
+        with operations.as_tenant(tenant):
+            operations.create_channel(
+                slug=options["channel"],
+                name=options["channel"],
+                currency=options["currency"],
+                countries=options["country"] or ["US"],
+                languages=[options["language"]],
+            )
+            if options["staff"]:
+                operations.create_staff(email=options["staff"], password=_password())
+        return f"created tenant {tenant.slug} ({tenant.public_id}) at {' '.join(options['host'])}"
+
+    def _suspend(self, *, slug: str, **_: Any) -> str:
+        operations.set_tenant_status(slug=slug, status=Tenant.Status.SUSPENDED)
+        return f"suspended {slug}"
+
+    def _resume(self, *, slug: str, **_: Any) -> str:
+        operations.set_tenant_status(slug=slug, status=Tenant.Status.ACTIVE)
+        return f"resumed {slug}"
+
+    def _add_domain(self, *, slug: str, host: str, **_: Any) -> str:
+        tenant = queries.get_tenant_by_slug(slug)
+        if tenant is None:
+            raise operations.TenantNotFound(f"There is no tenant {slug!r}.", field="slug")
+        return f"{operations.add_domain(tenant=tenant, host=host).host} leads to {slug}"
+
+
+def _operator() -> str:
+    return os.environ.get("OPERATOR") or os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def _password() -> str:
+    given = os.environ.get("STAFF_PASSWORD")
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise CommandError("No terminal to ask for the password: set STAFF_PASSWORD.")
+    return getpass.getpass("Password of the first staff member: ")

@@ -1,0 +1,173 @@
+import uuid
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.db.models.functions import Length, Lower
+
+from commerce.db.models import TenantModel, TenantRow, WithMetadata
+
+models.CharField.register_lookup(Length)
+models.CharField.register_lookup(Lower)
+
+
+class Tenant(models.Model):
+    """A shop. Its number stays inside; paths, keys and files show `public_id`."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    default_language = models.CharField(max_length=20, default="en")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="tenant_status", condition=models.Q(status__in=["active", "suspended"]))
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Domain(models.Model):
+    """A host name that is a tenant's: lower case, without a port."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="domains")
+    host = models.CharField(max_length=253, unique=True)
+    is_primary = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="domain_lower", condition=models.Q(host__lower=models.F("host"))),
+            models.UniqueConstraint(
+                fields=["tenant"], condition=models.Q(is_primary=True), name="domain_one_primary"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class PlatformAudit(models.Model):
+    """One entry by an operator's command into rows of all tenants."""
+
+    operator = models.CharField(max_length=200)
+    command = models.TextField()
+    reason = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+
+class Channel(WithMetadata, TenantModel):
+    """A market of a tenant: its currency (ISO 4217), countries (ISO 3166-1) and languages (BCP 47)."""
+
+    slug = models.SlugField(max_length=255)
+    name = models.CharField(max_length=250)
+    currency = models.CharField(max_length=3)
+    default_country = models.CharField(max_length=2, default="US")
+    countries = models.JSONField(default=list, blank=True)
+    languages = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "slug"], name="channel_slug"),
+            models.CheckConstraint(name="channel_currency", condition=models.Q(currency__length=3)),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the person of the scope's tenant with this address, in any letter case."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(WithMetadata, TenantModel, AbstractBaseUser):
+    """A person of one tenant: customer or staff. The same address at two shops is two people."""
+
+    email = models.EmailField()
+    first_name = models.CharField(max_length=256, blank=True)
+    last_name = models.CharField(max_length=256, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_confirmed = models.BooleanField(default=False)
+    language = models.CharField(max_length=20, blank=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    is_superuser = False
+
+    objects = UserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "email"], name="user_email"),
+            models.CheckConstraint(name="user_email_lower", condition=models.Q(email__lower=models.F("email"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.email
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Return whether this person may do `perm`, asked of the authentication backends."""
+        from django.contrib import auth
+
+        return self.is_active and any(
+            backend.has_perm(self, perm, obj) for backend in auth.get_backends() if hasattr(backend, "has_perm")
+        )
+
+    def has_perms(self, perms: list[str], obj: Any = None) -> bool:
+        return all(self.has_perm(perm, obj) for perm in perms)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        from django.contrib import auth
+
+        return self.is_active and any(
+            backend.has_module_perms(self, app_label)
+            for backend in auth.get_backends()
+            if hasattr(backend, "has_module_perms")
+        )
+
+
+class PermissionGroup(TenantModel):
+    """A named set of the dialect's permissions, e.g. MANAGE_PRODUCTS, that staff may belong to."""
+
+    name = models.CharField(max_length=150)
+    permissions = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "name"], name="permission_group_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(TenantRow):
+    pk = models.CompositePrimaryKey("tenant_id", "group_id", "user_id")
+    group = models.ForeignKey(PermissionGroup, on_delete=models.CASCADE)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+
+
+class Session(TenantRow, AbstractBaseSession):
+    """A staff member's session in the admin of the tenant's host."""
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from tenants.sessions import SessionStore
+
+        return SessionStore
+
+    class Meta(AbstractBaseSession.Meta):
+        pass

@@ -1,0 +1,83 @@
+"""Reads of tenants, domains, channels and people."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from tenants.models import Channel, GroupMember, PermissionGroup, Tenant, User
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    """What a request needs to know of its tenant."""
+
+    id: int
+    public_id: UUID
+    slug: str
+    name: str
+    status: str
+    default_language: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == Tenant.Status.ACTIVE
+
+
+_BY_HOST = """
+SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language
+FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s
+"""
+
+
+def get_tenant_by_host(host: str) -> TenantRecord | None:
+    """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_HOST, [host])
+        row = cursor.fetchone()
+    return TenantRecord(*row) if row else None
+
+
+def get_tenant_by_slug(slug: str) -> Tenant | None:
+    """Return a tenant by its slug, or None."""
+    return Tenant.objects.filter(slug=slug).first()
+
+
+def list_tenants() -> list[Tenant]:
+    """Return all tenants with their domains, by slug."""
+    return list(Tenant.objects.prefetch_related("domains").order_by("slug"))
+
+
+def list_active_tenant_ids() -> list[int]:
+    """Return the numbers of all tenants that are not suspended."""
+    return list(
+        Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("id").values_list("id", flat=True)
+    )
+
+
+def list_channels() -> list[Channel]:
+    """Return the channels of the scope's tenant, by slug."""
+    return list(Channel.objects.order_by("slug"))
+
+
+def get_channel(slug: str) -> Channel | None:
+    """Return a channel of the scope's tenant, or None."""
+    return Channel.objects.filter(slug=slug).first()
+
+
+def find_user(email: str) -> User | None:
+    """Return the person of the scope's tenant with this address, or None."""
+    return User.objects.filter(email=email.strip().lower()).first()
+
+
+def get_active_user(user_id: Any) -> User | None:
+    """Return an active person of the scope's tenant, or None."""
+    return User.objects.filter(id=user_id, is_active=True).first()
+
+
+def list_permission_codes(user_id: UUID) -> list[str]:
+    """Return the dialect permissions of a person of the scope's tenant."""
+    groups = GroupMember.objects.filter(user_id=user_id).values("group_id")
+    lists = PermissionGroup.objects.filter(id__in=groups).values_list("permissions", flat=True)
+    return sorted({code for codes in lists for code in codes})
