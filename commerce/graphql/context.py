@@ -1,0 +1,52 @@
+"""What one operation carries from the door to its resolvers."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, cast
+
+from django.http import HttpRequest
+
+from commerce.graphql.calls import Calls
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Which operation of which document is about to run; `document` is the SHA-256 of its text in hex."""
+
+    kind: Literal["query", "mutation"]
+    name: str | None
+    document: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """The state of one request's one operation, `info.context` in every resolver.
+
+    The roof subclasses it to add who is calling and from which channel; the kit knows a tenant as an
+    integer only.
+    """
+
+    request: HttpRequest
+    tenant: int | None = None
+    languages: tuple[str, ...] = ()
+    memo: dict[Hashable, Any] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
+    discarded: bool = False
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returned when `key` was first asked for.
+
+        Kept for a whole query, and in a mutation for the one field whose scope it was read in.
+        """
+        if key not in self.memo:
+            self.memo[key] = make()
+        return cast(T, self.memo[key])
+
+    def discard(self) -> None:
+        """Have the scope of the running mutation rolled back, and its answer given all the same.
+
+        For a mutation that reports its failure in the `errors` of its payload.
+        """
+        self.discarded = True
