@@ -46,9 +46,7 @@ class Domain(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="domain_lower", condition=models.Q(host__lower=models.F("host"))),
-            models.UniqueConstraint(
-                fields=["tenant"], condition=models.Q(is_primary=True), name="domain_one_primary"
-            ),
+            models.UniqueConstraint(fields=["tenant"], condition=models.Q(is_primary=True), name="domain_one_primary"),
         ]
 
     def __str__(self) -> str:

@@ -62,9 +62,7 @@ def create_tenant(*, slug: str, name: str, hosts: list[str], default_language: s
     Raises DomainError for a bad slug, host or language, SlugTaken or HostTaken for one in use.
     """
     if not _SLUG.fullmatch(slug):
-        raise DomainError(
-            f"{slug!r} is no slug: lower-case letters, digits and hyphens, at most 63.", field="slug"
-        )
+        raise DomainError(f"{slug!r} is no slug: lower-case letters, digits and hyphens, at most 63.", field="slug")
     default_language = clean_language(default_language)
     try:
         with transaction.atomic(using="platform"):

@@ -51,9 +51,7 @@ def list_tenants() -> list[Tenant]:
 
 def list_active_tenant_ids() -> list[int]:
     """Return the numbers of all tenants that are not suspended."""
-    return list(
-        Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("id").values_list("id", flat=True)
-    )
+    return list(Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("id").values_list("id", flat=True))
 
 
 def list_channels() -> list[Channel]:

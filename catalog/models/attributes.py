@@ -99,7 +99,7 @@ class AttributeValue(TenantModel):
     boolean = models.BooleanField(null=True, blank=True)
     date = models.DateField(null=True, blank=True)
     date_time = models.DateTimeField(null=True, blank=True)
-    plain_text = models.TextField(null=True, blank=True)  # noqa: DJ001  null: not a text value
+    plain_text = models.TextField(null=True, blank=True)
     rich_text = models.JSONField(null=True, blank=True)
     file_url = models.CharField(max_length=1000, blank=True)
     file_content_type = models.CharField(max_length=100, blank=True)
@@ -108,9 +108,7 @@ class AttributeValue(TenantModel):
     external_reference = models.CharField(max_length=250, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "attribute", "slug"], name="attribute_value_slug")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "attribute", "slug"], name="attribute_value_slug")]
         indexes = [
             models.Index(fields=["tenant_id", "attribute", "numeric"], name="attribute_value_numeric"),
             models.Index(fields=["tenant_id", "attribute", "date"], name="attribute_value_date"),

@@ -16,7 +16,7 @@ class Category(WithMetadata, TenantModel):
     seo_description = models.CharField(max_length=500, blank=True)
     background_image = models.FileField(upload_to="categories", max_length=500, blank=True)
     background_image_alt = models.CharField(max_length=250, blank=True)
-    external_reference = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001
+    external_reference = models.CharField(max_length=250, null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "categories"
@@ -40,14 +40,12 @@ class Collection(WithMetadata, TenantModel):
     seo_description = models.CharField(max_length=500, blank=True)
     background_image = models.FileField(upload_to="collections", max_length=500, blank=True)
     background_image_alt = models.CharField(max_length=250, blank=True)
-    external_reference = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001
+    external_reference = models.CharField(max_length=250, null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "slug"], name="collection_slug"),
-            models.UniqueConstraint(
-                fields=["tenant_id", "external_reference"], name="collection_external_reference"
-            ),
+            models.UniqueConstraint(fields=["tenant_id", "external_reference"], name="collection_external_reference"),
         ]
 
     def __str__(self) -> str:
@@ -57,18 +55,14 @@ class Collection(WithMetadata, TenantModel):
 class CollectionPublication(TenantModel):
     """Whether, and from when (UTC), a collection is shown in a channel."""
 
-    collection = models.ForeignKey(
-        Collection, on_delete=models.CASCADE, related_name="publications", db_index=False
-    )
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="publications", db_index=False)
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
     is_published = models.BooleanField(default=True)
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant_id", "collection", "channel"], name="collection_publication_once"
-            )
+            models.UniqueConstraint(fields=["tenant_id", "collection", "channel"], name="collection_publication_once")
         ]
 
 
@@ -94,6 +88,4 @@ class ProductGroup(TenantRow):
     position = models.IntegerField(default=0)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["tenant_id", "group_id", "position", "product"], name="product_group_position")
-        ]
+        indexes = [models.Index(fields=["tenant_id", "group_id", "position", "product"], name="product_group_position")]

@@ -62,7 +62,5 @@ class ListingName(TenantRow):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["tenant_id", "channel", "language", "name_key", "product"], name="listing_name_order"
-            )
+            models.Index(fields=["tenant_id", "channel", "language", "name_key", "product"], name="listing_name_order")
         ]

@@ -18,7 +18,7 @@ class Product(WithMetadata, TenantModel):
     rating = models.FloatField(null=True, blank=True)
     weight_grams = models.IntegerField(null=True, blank=True)
     # NULL, never "": several products without a reference must not collide in the unique constraint.
-    external_reference = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001
+    external_reference = models.CharField(max_length=250, null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -51,14 +51,14 @@ class Variant(WithMetadata, TenantModel):
     """What is priced, stocked and sold."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants", db_index=False)
-    sku = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  unique when given
+    sku = models.CharField(max_length=255, null=True, blank=True)
     name = models.CharField(max_length=255, blank=True)
     gtin = models.CharField(max_length=14, blank=True)
     position = models.IntegerField(default=0)
     track_inventory = models.BooleanField(default=True)
     quantity_limit_per_customer = models.IntegerField(null=True, blank=True)
     weight_grams = models.IntegerField(null=True, blank=True)
-    external_reference = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001
+    external_reference = models.CharField(max_length=250, null=True, blank=True)
 
     class Meta:
         constraints = [

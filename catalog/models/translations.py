@@ -14,7 +14,7 @@ class Translation(TenantModel):
     language = models.CharField(max_length=20)
     name = models.CharField(max_length=500, blank=True)
     # NULL, never "": a translation without a slug of its own does not collide with another.
-    slug = models.SlugField(max_length=255, null=True, blank=True, allow_unicode=True)  # noqa: DJ001
+    slug = models.SlugField(max_length=255, null=True, blank=True, allow_unicode=True)
     description = models.JSONField(null=True, blank=True)
     seo_title = models.CharField(max_length=200, blank=True)
     seo_description = models.CharField(max_length=500, blank=True)
@@ -24,9 +24,7 @@ class Translation(TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "object_id", "language"], name="translation_once"),
-            models.UniqueConstraint(
-                fields=["tenant_id", "object_kind", "language", "slug"], name="translation_slug"
-            ),
+            models.UniqueConstraint(fields=["tenant_id", "object_kind", "language", "slug"], name="translation_slug"),
         ]
 
     def __str__(self) -> str:

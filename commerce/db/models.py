@@ -61,6 +61,4 @@ class TenantMigration(models.Model):
 
     class Meta:
         db_table = "tenant_migration"
-        constraints = [
-            models.UniqueConstraint(fields=["operation", "tenant_number"], name="tenant_migration_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["operation", "tenant_number"], name="tenant_migration_once")]

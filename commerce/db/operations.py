@@ -45,8 +45,7 @@ class RunPerTenant(Operation):
                     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                     cursor.execute("SET LOCAL ROLE NONE")
                     cursor.execute(
-                        "INSERT INTO tenant_migration (operation, tenant_number, finished_at) "
-                        "VALUES (%s, %s, now())",
+                        "INSERT INTO tenant_migration (operation, tenant_number, finished_at) VALUES (%s, %s, now())",
                         [operation, tenant_id],
                     )
 

@@ -13,9 +13,7 @@ PLATFORM_TABLES = frozenset(
     {"tenants_tenant", "tenants_domain", "django_content_type", "auth_permission", "django_migrations"}
 )
 # Platform tables that the application has no business with.
-OPERATOR_TABLES = frozenset(
-    {"auth_group", "auth_group_permissions", "tenant_migration", "tenants_platformaudit"}
-)
+OPERATOR_TABLES = frozenset({"auth_group", "auth_group_permissions", "tenant_migration", "tenants_platformaudit"})
 # Tables of other people's apps that we make tenant-owned: the editor adds the column.
 ADOPTED_TABLES = frozenset({"django_admin_log"})
 
@@ -43,8 +41,7 @@ def tenant_table_sql(table: str, *, versioned: bool) -> list[str]:
     ]
     if versioned:
         statements.append(
-            f'CREATE TRIGGER raise_version BEFORE UPDATE ON "{table}" '
-            "FOR EACH ROW EXECUTE FUNCTION raise_version()"
+            f'CREATE TRIGGER raise_version BEFORE UPDATE ON "{table}" FOR EACH ROW EXECUTE FUNCTION raise_version()'
         )
     return statements
 

@@ -35,9 +35,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
 
     def create_model(self, model: type[Model]) -> None:
         if model._meta.auto_created and any(
-            is_tenant_owned(f.related_model)
-            for f in model._meta.local_fields
-            if isinstance(f.related_model, type)
+            is_tenant_owned(f.related_model) for f in model._meta.local_fields if isinstance(f.related_model, type)
         ):
             raise ValueError(
                 f"{model._meta.label}: an automatic many-to-many table has no tenant; name an explicit `through`."
@@ -92,9 +90,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
         if is_tenant_owned(target.model):
             if not is_tenant_owned(model):
                 raise ValueError(f"{model._meta.label}.{field.name}: a platform table cannot point at a tenant's.")
-            statement.parts["column"] = Columns(
-                model._meta.db_table, [COLUMN, field.column], self.quote_name
-            )
+            statement.parts["column"] = Columns(model._meta.db_table, [COLUMN, field.column], self.quote_name)
             statement.parts["to_column"] = Columns(
                 target.model._meta.db_table, [COLUMN, target.column], self.quote_name
             )
