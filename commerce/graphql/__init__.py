@@ -48,7 +48,8 @@ A connection's resolver gets a PageRequest and returns a Page for each parent, a
         start = page.position(str, UUID)                # None, or the place (exclusive) to go on from
         ...                                             # page.backwards: query in the reversed order
         ...                                             # LIMIT page.limit + 1; none at all where limit is 0
-        return [Page.of(found[key], page, lambda row: (row.name, row.key), total=counts.get(key)) for key in keys]
+        place = lambda row: (row.name, row.key)
+        return [Page.of(found[key], page, place, total=counts.get(key)) for key in keys]
 
 `counts` is queried only if `page.with_total`. A short list that is in memory anyway: `Page.slice(rows, page,
 position)`. The other fields of Query, and those of Mutation, have `@root`, which sees no rows:

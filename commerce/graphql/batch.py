@@ -49,9 +49,7 @@ class Batch:
             raise outcome
         return outcome[id(parent)]
 
-    def _outcome(
-        self, step: Step, parent: Any, info: GraphQLResolveInfo, arguments: dict[str, Any]
-    ) -> Outcome:
+    def _outcome(self, step: Step, parent: Any, info: GraphQLResolveInfo, arguments: dict[str, Any]) -> Outcome:
         """Call the batch resolver for the level of `parent`; what it raises is the outcome of every row."""
         calls = info.context.calls
         rows = calls.level(step, parent)

@@ -161,9 +161,7 @@ def _check_window(
     field: str, wanted: bool, *, first: int | None, last: int | None, after: str | None, before: str | None
 ) -> None:
     if wanted and first is None and last is None:
-        raise GraphQLError(
-            f"You must provide a `first` or `last` value to properly paginate the `{field}` connection."
-        )
+        raise GraphQLError(f"You must provide a `first` or `last` value to properly paginate the `{field}` connection.")
     if first is not None and last is not None:
         raise GraphQLError(f"Arguments `first` and `last` of the `{field}` connection cannot be combined.")
     if (first is not None and before is not None) or (last is not None and after is not None):
@@ -182,8 +180,7 @@ def _check_size(field: str, name: str, size: int | None) -> None:
         raise GraphQLError(f"Argument `{name}` of the `{field}` connection must be at least 1, not {size}.")
     if size > MAX_PAGE:
         raise GraphQLError(
-            f"Requesting {size} records on the `{field}` connection exceeds the `{name}` limit of "
-            f"{MAX_PAGE} records."
+            f"Requesting {size} records on the `{field}` connection exceeds the `{name}` limit of {MAX_PAGE} records."
         )
 
 

@@ -1,0 +1,244 @@
+"""From the text of a document to a status and the bytes of its answer, by graphql-core."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Lock
+from typing import Any, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    ExecutionContext,
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationType,
+    located_error,
+    parse,
+    validate,
+)
+from graphql.pyutils import Path, Undefined
+
+from commerce.graphql.calls import Calls
+from commerce.graphql.context import Context, Operation
+from commerce.graphql.errors import format_errors
+from commerce.graphql.limits import Limits, check_document
+
+OpenScope = Callable[[Operation], AbstractContextManager[Any]]
+MAX_DOCUMENTS = 1000
+MAX_ERRORS = 20  # of validation
+_ESCAPED_NUL = re.compile(r"\\u(0000|\{0+\})")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a client sent: the text of a document, the values of its variables, and which operation to run."""
+
+    text: str
+    variables: Mapping[str, Any]
+    operation_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP status, and JSON with `data`, `errors` or both; with status 400 there is no `data`."""
+
+    status: int
+    body: bytes
+
+
+class Executor:
+    """Runs documents against one schema; any number of threads may share it."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits | None = None) -> None:
+        self.schema = schema
+        self.limits = limits or Limits.from_settings()
+        self.documents = Documents(self._checked)
+
+    def execute(self, query: Query, context: Context, open_scope: OpenScope) -> Answer:
+        """Run one operation and return its answer, rendered before its scope is left.
+
+        A query runs in one scope; a mutation in one scope per field, one after the other. Everything that
+        can be refused is refused before a scope is opened: syntax, limits, validation, variables.
+        """
+        try:
+            operation, running = self._prepare(query, context, open_scope)
+        except Refused as refusal:
+            return Answer(400, render({"errors": format_errors(refusal.errors)}))
+        context.calls = Calls()
+        if operation.kind == "mutation":
+            return Answer(200, render(_run(running)))
+        with open_scope(operation):
+            return Answer(200, render(_run(running)))
+
+    def _prepare(self, query: Query, context: Context, open_scope: OpenScope) -> tuple[Operation, "_Execution"]:
+        document = self.documents.get(query.text)
+        _refuse_nul(query)
+        running = _Execution.build(
+            self.schema,
+            document.node,
+            context_value=context,
+            raw_variable_values=dict(query.variables),
+            operation_name=query.operation_name,
+        )
+        if isinstance(running, list):
+            raise Refused(running)
+        operation = running.operation
+        if self.schema.get_root_type(operation.operation) is None:
+            message = f"Schema is not configured to execute {operation.operation.value} operation."
+            raise Refused([GraphQLError(message, operation)])
+        described = Operation(
+            kind="mutation" if operation.operation is OperationType.MUTATION else "query",
+            name=operation.name.value if operation.name else None,
+            document=document.hash,
+        )
+        execution = cast(_Execution, running)
+        execution.open_scope = lambda: open_scope(described)
+        return described, execution
+
+    def _checked(self, text: str) -> DocumentNode:
+        """Parse and validate a document, or raise Refused."""
+        if not text.strip():
+            raise Refused([GraphQLError("Must provide a query string.")])
+        try:
+            document = parse(text, max_lexical_tokens=self.limits.tokens)
+            check_document(document, self.limits)
+            errors = validate(self.schema, document, max_errors=MAX_ERRORS)
+        except GraphQLError as error:
+            errors = [error]
+        except RecursionError:
+            errors = [GraphQLError("The document is nested too deeply to be read.")]
+        if errors:
+            raise Refused(errors)
+        return document
+
+
+class Refused(Exception):  # noqa: N818
+    """A document that is not executed, with the reasons."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document and the SHA-256 of its text in hex."""
+
+    node: DocumentNode
+    hash: str
+
+
+class Documents:
+    """The valid documents used last, by the hash of their text. Those refused are not kept."""
+
+    def __init__(self, check: Callable[[str], DocumentNode], size: int = MAX_DOCUMENTS) -> None:
+        self._check = check
+        self._size = size
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, text: str) -> Document:
+        """Return the document of this text, or raise Refused."""
+        key = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        with self._lock:
+            if document := self._kept.get(key):
+                self._kept.move_to_end(key)
+                return document
+        document = Document(self._check(text), key)
+        with self._lock:
+            self._kept[key] = document
+            if len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return document
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+class _Discard(Exception):  # noqa: N818
+    """Leaves a scope that is to be rolled back."""
+
+
+class _Execution(ExecutionContext):
+    """graphql-core's execution, with a scope around each field of a mutation."""
+
+    open_scope: Callable[[], AbstractContextManager[Any]]
+
+    def execute_fields_serially(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        fields: dict[str, list[FieldNode]],
+    ) -> dict[str, Any]:
+        results = {}
+        for name, nodes in fields.items():
+            result = self._execute_in_scope(parent_type, source_value, nodes, Path(path, name, parent_type.name))
+            if result is not Undefined:
+                results[name] = result
+        return results
+
+    def _execute_in_scope(
+        self, parent_type: GraphQLObjectType, source_value: Any, nodes: list[FieldNode], path: Path
+    ) -> Any:
+        """Execute one field of a mutation; a field that failed, or has its scope discarded, is rolled back."""
+        context: Context = self.context_value
+        context.memo.clear()
+        context.discarded = False
+        known, result = len(self.collected_errors.errors), None
+        try:
+            with self.open_scope():
+                result = self.execute_field(parent_type, source_value, nodes, path)
+                failed = result is None and len(self.collected_errors.errors) > known
+                if failed or context.discarded:
+                    raise _Discard
+        except _Discard:
+            pass
+        except GraphQLError:
+            raise  # the field is not nullable: the answer has no data
+        except Exception as error:
+            field = parent_type.fields[nodes[0].name.value]
+            self.handle_field_error(located_error(error, nodes, path.as_list()), field.type, path)
+            return None
+        return result
+
+
+def render(payload: Any) -> bytes:
+    """Return JSON as bytes; what JSON does not know (a lazy translation, a Decimal) is written as text."""
+    return orjson.dumps(payload, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _run(running: _Execution) -> dict[str, Any]:
+    """Return the payload of an execution: `data`, and `errors` if there are any."""
+    collected = running.collected_errors
+    try:
+        data = running.execute_operation(running.operation, running.root_value)
+    except GraphQLError as error:
+        collected.add(error, None)
+        data = None
+    if not collected.errors:
+        return {"data": data}
+    return {"errors": format_errors(collected.errors), "data": data}
+
+
+def _refuse_nul(query: Query) -> None:
+    """Refuse the one character that PostgreSQL cannot keep."""
+    if _ESCAPED_NUL.search(query.text):
+        raise Refused([GraphQLError("The document holds a NUL character (\\u0000).")])
+    for name, value in query.variables.items():
+        if _has_nul(value):
+            raise Refused([GraphQLError(f"The variable ${name} holds a NUL character (\\u0000).")])
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
