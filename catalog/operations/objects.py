@@ -1,0 +1,210 @@
+"""Saving and deleting one object of the catalogue: its row, its event and the listing rows it shows in."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connections, models, transaction
+
+from catalog.models import (
+    Attribute,
+    AttributeValue,
+    Category,
+    Collection,
+    CollectionProduct,
+    CollectionPublication,
+    Media,
+    Product,
+    ProductPublication,
+    ProductType,
+    ProductTypeAttribute,
+    Stock,
+    Translation,
+    Variant,
+    VariantPrice,
+    Warehouse,
+    WarehouseChannel,
+)
+from catalog.operations.listings import refresh_products
+from commerce import outbox
+from commerce.db.models import TenantModel
+from commerce.db.scope import current_scope
+from commerce.errors import DomainError
+
+
+class NotUnique(DomainError):
+    code = "UNIQUE"
+
+
+class CategoryCycle(DomainError):
+    code = "INVALID"
+
+
+# Model → the dialect's kind and the word in its event types.
+KINDS: dict[type[models.Model], tuple[str, str]] = {
+    Attribute: ("Attribute", "attribute"),
+    AttributeValue: ("AttributeValue", "attribute_value"),
+    Category: ("Category", "category"),
+    Collection: ("Collection", "collection"),
+    Media: ("ProductMedia", "media"),
+    Product: ("Product", "product"),
+    ProductType: ("ProductType", "product_type"),
+    Stock: ("Stock", "stock"),
+    Translation: ("Translation", "translation"),
+    Variant: ("ProductVariant", "variant"),
+    Warehouse: ("Warehouse", "warehouse"),
+}
+# Parts of an object: changing one is an event of the object it belongs to.
+_OWNERS: dict[type[models.Model], tuple[str, str, str]] = {
+    CollectionProduct: ("Collection", "catalog.collection.updated", "collection_id"),
+    CollectionPublication: ("Collection", "catalog.collection.updated", "collection_id"),
+    ProductPublication: ("Product", "catalog.product.updated", "product_id"),
+    ProductTypeAttribute: ("ProductType", "catalog.product_type.updated", "product_type_id"),
+    VariantPrice: ("ProductVariant", "catalog.price.changed", "variant_id"),
+}
+
+
+def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
+    """Insert or update an object, publish its event, and bring the listings that show it up to date.
+
+    Everything happens in the scope's transaction. Raises NotUnique naming the field whose value is in use,
+    CategoryCycle for a category below itself, DomainError for other values the database refuses.
+    """
+    created = instance._state.adding
+    if isinstance(instance, Category):
+        _place_category(instance)
+    affected = _affected_products(instance)
+    _write(instance, lambda: instance.save(force_insert=created))
+    if not created and isinstance(instance, TenantModel):
+        instance.refresh_from_db(fields=["version", "updated_at"])
+    _publish(instance, "created" if created else "updated", actor)
+    refresh_products({*affected, *_affected_products(instance)}, now=now)
+
+
+def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
+    """Delete an object with what belongs to it, publish its event, bring listings up to date.
+
+    Raises DomainError where something that stays needs it.
+    """
+    affected = _affected_products(instance) - ({instance.id} if isinstance(instance, Product) else set())
+    if isinstance(instance, TenantModel):
+        Translation.objects.filter(object_id=instance.id).delete()
+    version = getattr(instance, "version", 1) + 1
+    identity = getattr(instance, "id", None)
+    _write(instance, instance.delete)
+    _publish(instance, "deleted", actor, identity=identity, version=version)
+    refresh_products(affected, now=now)
+
+
+def _write(instance: models.Model, write: Callable[[], Any]) -> None:
+    scope = current_scope()
+    alias = scope.alias if scope is not None else "default"
+    try:
+        with transaction.atomic(using=alias):
+            write()
+            # Foreign keys are checked at commit otherwise, when nobody is left to tell.
+            connections[alias].cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except IntegrityError as error:
+        raise explain(error, instance) from error
+    except models.ProtectedError as error:
+        users = sorted({obj._meta.verbose_name_plural or "" for obj in error.protected_objects})
+        raise DomainError(f"It is still used by {', '.join(map(str, users))}.") from error
+
+
+def explain(error: IntegrityError, instance: models.Model) -> DomainError:
+    """Return the clear error for a constraint that refused this object."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or ""
+    for constraint in instance._meta.constraints:
+        if constraint.name == name and isinstance(constraint, models.UniqueConstraint):
+            fields = [field for field in constraint.fields if field != "tenant_id"]
+            values = ", ".join(f"{field} {getattr(instance, field)!r}" for field in fields)
+            return NotUnique(f"Another {instance._meta.verbose_name} has {values}.", field=fields[-1])
+    return DomainError(f"The database refused this {instance._meta.verbose_name} ({name}).")
+
+
+def _publish(
+    instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int | None = None
+) -> None:
+    if type(instance) in KINDS:
+        kind, word = KINDS[type(instance)]
+        event = f"catalog.{word}.{verb}"
+        if word == "stock" and verb == "updated":
+            event = "catalog.stock.changed"
+        object_id, object_version = identity or instance.pk, version or getattr(instance, "version", 1)
+    elif type(instance) in _OWNERS:
+        kind, event, column = _OWNERS[type(instance)]
+        object_id, object_version = getattr(instance, column), version or getattr(instance, "version", 1)
+    else:
+        return
+    outbox.publish(
+        event,
+        object_kind=kind,
+        object_id=object_id,
+        object_version=object_version,
+        payload=_facts(instance),
+        actor=actor,
+    )
+
+
+def _facts(instance: models.Model) -> dict[str, Any]:
+    """Return the few facts that a subscriber needs without reading the object."""
+    names = ("slug", "sku", "product_id", "variant_id", "channel_id", "warehouse_id", "price", "currency", "on_hand")
+    facts = {name: getattr(instance, name) for name in names if hasattr(instance, name)}
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
+
+
+def _affected_products(instance: models.Model) -> set[UUID]:
+    """Return the products whose listing rows, names or groups stand on this object as it is in the database."""
+    match instance:
+        case Product():
+            return {instance.id}
+        case Variant() | ProductPublication() | CollectionProduct():
+            return {instance.product_id}
+        case VariantPrice() | Stock():
+            return _ids(Variant.objects.filter(id=instance.variant_id).values_list("product_id", flat=True))
+        case Category() if not instance._state.adding:
+            return _ids(Product.objects.filter(category_id__in=list_subtree(instance.id)).values_list("id", flat=True))
+        case Collection() if not instance._state.adding:
+            return _ids(
+                CollectionProduct.objects.filter(collection_id=instance.id).values_list("product_id", flat=True)
+            )
+        case WarehouseChannel():
+            variants = Stock.objects.filter(warehouse_id=instance.warehouse_id).values("variant_id")
+            return _ids(Variant.objects.filter(id__in=variants).values_list("product_id", flat=True))
+        case Translation() if instance.object_kind == "Product":
+            return _ids(Product.objects.filter(id=instance.object_id).values_list("id", flat=True))
+    return set()
+
+
+def _ids(rows: Iterable[UUID]) -> set[UUID]:
+    return set(rows)
+
+
+def list_subtree(category_id: UUID) -> list[UUID]:
+    """Return a category's id and those of all categories below it."""
+    found, frontier = [category_id], [category_id]
+    while frontier:
+        frontier = list(Category.objects.filter(parent_id__in=frontier).values_list("id", flat=True))
+        found += frontier
+    return found
+
+
+def _place_category(category: Category) -> None:
+    """Set the level under the parent, and that of everything below when it moves."""
+    parent = None
+    if category.parent_id is not None:
+        parent = Category.objects.select_for_update().filter(id=category.parent_id).first()
+        if parent is None:
+            raise DomainError(f"There is no category {category.parent_id}.", code="NOT_FOUND", field="parent")
+    if category._state.adding:
+        category.level = parent.level + 1 if parent else 0
+        return
+    below = list_subtree(category.id)
+    if category.parent_id in below:
+        raise CategoryCycle(f"{category.name!r} cannot be placed below itself.", field="parent")
+    level = parent.level + 1 if parent else 0
+    moved_by, category.level = level - category.level, level
+    if moved_by:
+        Category.objects.filter(id__in=below[1:]).update(level=models.F("level") + moved_by)

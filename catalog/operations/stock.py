@@ -1,0 +1,67 @@
+"""Reserving and releasing pieces. Order of locks: stock rows by id, then products by id."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from catalog.models import Stock, Variant
+from catalog.operations.listings import refresh_products
+from commerce import outbox
+from commerce.errors import DomainError
+
+
+class InsufficientStock(DomainError):
+    code = "INSUFFICIENT_STOCK"
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """So many pieces of a stock row."""
+
+    stock_id: UUID
+    quantity: int
+
+
+def reserve_stock(lines: Sequence[Pieces], *, now: datetime) -> None:
+    """Reserve all lines or none: raise InsufficientStock where fewer pieces are free than asked."""
+    _change_reserved(lines, sign=1, now=now)
+
+
+def release_stock(lines: Sequence[Pieces], *, now: datetime) -> None:
+    """Give reserved pieces back to the free ones. Raises DomainError for more than are reserved."""
+    _change_reserved(lines, sign=-1, now=now)
+
+
+def _change_reserved(lines: Sequence[Pieces], *, sign: int, now: datetime) -> None:
+    asked: Counter[UUID] = Counter()
+    for line in lines:
+        if line.quantity < 1:
+            raise DomainError(f"A quantity of {line.quantity} is no quantity.", field="quantity")
+        asked[line.stock_id] += line.quantity
+    rows = Stock.objects.filter(id__in=asked).order_by("id").select_for_update()
+    stocks = {stock.id: stock for stock in rows}
+    for stock_id, quantity in asked.items():
+        stock = stocks.get(stock_id)
+        if stock is None:
+            raise DomainError(f"There is no stock row {stock_id}.", code="NOT_FOUND", field="stock_id")
+        free = stock.on_hand - stock.reserved if sign > 0 else stock.reserved
+        if free < quantity:
+            raise InsufficientStock(f"{quantity} pieces were asked for and {free} are there.", field="quantity")
+    for stock_id, quantity in asked.items():
+        Stock.objects.filter(id=stock_id).update(reserved=F("reserved") + sign * quantity)
+    outbox.publish_many(
+        outbox.NewEvent(
+            type="catalog.stock.changed",
+            object_kind="Stock",
+            object_id=stock_id,
+            object_version=stocks[stock_id].version + 1,
+            payload={"reserved": stocks[stock_id].reserved + sign * quantity, "on_hand": stocks[stock_id].on_hand},
+        )
+        for stock_id, quantity in asked.items()
+    )
+    variants = {stock.variant_id for stock in stocks.values()}
+    refresh_products(set(Variant.objects.filter(id__in=variants).values_list("product_id", flat=True)), now=now)
