@@ -23,11 +23,11 @@ _DIGITS = {
 _AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 
 
-class InvalidAmountError(DomainError):
+class InvalidAmount(DomainError):
     """An amount that is no number, or not one of its currency."""
 
 
-class UnknownCurrencyError(DomainError):
+class UnknownCurrency(DomainError):
     """A code that no currency has or had."""
 
 
@@ -92,26 +92,26 @@ class TaxedMoneyRange:
 
 @cache
 def currency_digits(currency: str) -> int:
-    """Return how many decimal digits an ISO 4217 currency has, or raise UnknownCurrencyError."""
+    """Return how many decimal digits an ISO 4217 currency has, or raise UnknownCurrency."""
     if currency not in list_currencies():
-        raise UnknownCurrencyError(f"{currency!r} is not a currency of ISO 4217.")
+        raise UnknownCurrency(f"{currency!r} is not a currency of ISO 4217.")
     return _DIGITS.get(currency, 2)
 
 
 def to_minor(amount: Decimal | str, currency: str) -> int:
     """Return the minor units of an exact amount in major units ("12.50" EUR is 1250).
 
-    Raises InvalidAmountError for what is no plain decimal number, has more digits than the currency, or
-    exceeds what the database holds; UnknownCurrencyError. Nothing is rounded.
+    Raises InvalidAmount for what is no plain decimal number, has more digits than the currency, or
+    exceeds what the database holds; UnknownCurrency. Nothing is rounded.
     """
     digits = currency_digits(currency)
     if isinstance(amount, str) and not _AMOUNT.fullmatch(amount):
-        raise InvalidAmountError(f"{amount[:50]!r} is not an amount of money.")
+        raise InvalidAmount(f"{amount[:50]!r} is not an amount of money.")
     number = Decimal(amount)
     if not number.is_finite() or number.adjusted() + digits > 18:
-        raise InvalidAmountError(f"{amount!s:.50} is not an amount of money.")
+        raise InvalidAmount(f"{amount!s:.50} is not an amount of money.")
     if number != round(number, digits):
-        raise InvalidAmountError(f"{amount!s:.50} has more than the {digits} decimal digits of {currency}.")
+        raise InvalidAmount(f"{amount!s:.50} has more than the {digits} decimal digits of {currency}.")
     return _bounded(int(number.scaleb(digits)))
 
 
@@ -123,16 +123,16 @@ def from_minor(minor: int, currency: str) -> Decimal:
 def round_to_minor(amount: Decimal, currency: str) -> int:
     """Round an amount in major units to the currency's minor units, halves away from zero.
 
-    The one place where money is rounded: a share, a percentage, a conversion. Raises InvalidAmountError for
+    The one place where money is rounded: a share, a percentage, a conversion. Raises InvalidAmount for
     what is not finite or exceeds what the database holds.
     """
     digits = currency_digits(currency)
     if not amount.is_finite() or amount.adjusted() + digits > 18:
-        raise InvalidAmountError(f"{amount!s:.50} is not an amount of money.")
+        raise InvalidAmount(f"{amount!s:.50} is not an amount of money.")
     return _bounded(int(amount.scaleb(digits).to_integral_value(ROUND_HALF_UP)))
 
 
 def _bounded(minor: int) -> int:
     if abs(minor) > MAX_MINOR:
-        raise InvalidAmountError(f"{minor} minor units are more than can be kept.")
+        raise InvalidAmount(f"{minor} minor units are more than can be kept.")
     return minor

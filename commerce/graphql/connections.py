@@ -145,7 +145,7 @@ def page_request(
     after: str | None,
     before: str | None,
 ) -> PageRequest:
-    """Return what the paging arguments ask for, or raise the dialect's GraphQLError or InvalidCursorError."""
+    """Return what the paging arguments ask for, or raise the dialect's GraphQLError or InvalidCursor."""
     wanted = info.selects("edges") or info.selects("pageInfo")
     _check_window(info.field_name, wanted, first=first, last=last, after=after, before=before)
     cursor = after if after is not None else before

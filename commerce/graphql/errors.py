@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 INTERNAL = "Internal Server Error"
 
 
-class PermissionDenied(GraphQLError):  # noqa: N818 - clients test for the class's name
+class PermissionDenied(GraphQLError):
     """The caller may not see this field or run this mutation; it names the permissions that would do."""
 
     def __init__(self, permissions: Iterable[str] = ()) -> None:

@@ -85,6 +85,7 @@ class Executor:
             context_value=context,
             raw_variable_values=dict(query.variables),
             operation_name=query.operation_name,
+            is_awaitable=lambda value: False,
         )
         if isinstance(running, list):
             raise Refused(running)
@@ -118,7 +119,7 @@ class Executor:
         return document
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A document that is not executed, with the reasons."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -161,7 +162,7 @@ class Documents:
         return len(self._kept)
 
 
-class _Discard(Exception):  # noqa: N818
+class _Discard(Exception):
     """Leaves a scope that is to be rolled back."""
 
 
@@ -179,7 +180,9 @@ class _Execution(ExecutionContext):
     ) -> dict[str, Any]:
         results = {}
         for name, nodes in fields.items():
-            result = self._execute_in_scope(parent_type, source_value, nodes, Path(path, name, parent_type.name))
+            is_meta = nodes[0].name.value.startswith("__")
+            execute = self.execute_field if is_meta else self._execute_in_scope
+            result = execute(parent_type, source_value, nodes, Path(path, name, parent_type.name))
             if result is not Undefined:
                 results[name] = result
         return results
@@ -200,8 +203,6 @@ class _Execution(ExecutionContext):
                     raise _Discard
         except _Discard:
             pass
-        except GraphQLError:
-            raise  # the field is not nullable: the answer has no data
         except Exception as error:
             field = parent_type.fields[nodes[0].name.value]
             self.handle_field_error(located_error(error, nodes, path.as_list()), field.type, path)

@@ -18,7 +18,7 @@ Position = tuple[Any, ...]
 MAX_CURSOR = 2000  # characters
 
 
-class InvalidCursorError(DomainError):
+class InvalidCursor(DomainError):
     """A cursor that is damaged, made up, or of a list in another order."""
 
     def __init__(self) -> None:
@@ -42,12 +42,12 @@ class PageRequest:
     def position(self, *types: Callable[[str], Any] | type) -> Position | None:
         """Return the place to start from, its parts as `types` (str, int, UUID, Decimal, …), or None.
 
-        Raises InvalidCursorError where the parts are not of these types; None is kept, as a null sorts too.
+        Raises InvalidCursor where the parts are not of these types; None is kept, as a null sorts too.
         """
         if self.start is None:
             return None
         if len(self.start) != len(types):
-            raise InvalidCursorError
+            raise InvalidCursor
         return tuple(_coerce(part, kind) for part, kind in zip(self.start, types, strict=True))
 
 
@@ -89,14 +89,14 @@ class Page(Generic[R]):
     def slice(cls, rows: Sequence[R], request: PageRequest, position: Callable[[R], Position]) -> "Page[R]":
         """Return the page of a short list that is in memory whole, `rows` in the list's order.
 
-        Raises InvalidCursorError where the request starts at no row of the list.
+        Raises InvalidCursor where the request starts at no row of the list.
         """
         ordered = rows[::-1] if request.backwards else rows
         if request.start is not None:
             start = normalized(request.start)
             places = [normalized(position(row)) for row in ordered]
             if start not in places:
-                raise InvalidCursorError
+                raise InvalidCursor
             ordered = ordered[places.index(start) + 1 :]
         return cls.of(ordered[: request.limit + 1], request, position, total=len(rows))
 
@@ -109,19 +109,19 @@ def encode_cursor(ordering: str, position: Position) -> str:
 def decode_cursor(ordering: str, cursor: str) -> Position:
     """Return the position in a cursor of this ordering, its parts as JSON scalars.
 
-    Raises InvalidCursorError for anything else.
+    Raises InvalidCursor for anything else.
     """
     if len(cursor) > MAX_CURSOR:
-        raise InvalidCursorError
+        raise InvalidCursor
     try:
         text = cursor.encode("ascii")
         parts = orjson.loads(b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except ValueError:
-        raise InvalidCursorError from None
+        raise InvalidCursor from None
     if not isinstance(parts, list) or len(parts) < 2 or parts[0] != ordering:
-        raise InvalidCursorError
+        raise InvalidCursor
     if not all(part is None or isinstance(part, str | int | float) for part in parts):
-        raise InvalidCursorError
+        raise InvalidCursor
     return tuple(parts[1:])
 
 
@@ -140,11 +140,11 @@ def _coerce(part: Any, kind: Any) -> Any:
     if kind in (str, int, float, bool):
         if type(part) is kind or (kind is float and type(part) is int):
             return part
-        raise InvalidCursorError
+        raise InvalidCursor
     if not isinstance(part, str):
-        raise InvalidCursorError
+        raise InvalidCursor
     make: Callable[[str], Any] = datetime.fromisoformat if kind is datetime else kind
     try:
         return make(part)
     except (ValueError, ArithmeticError):
-        raise InvalidCursorError from None
+        raise InvalidCursor from None
