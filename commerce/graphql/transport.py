@@ -1,0 +1,154 @@
+"""From an HTTP request to the queries in it, in each of the four content types of the dialect."""
+
+import codecs
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from django.core import exceptions
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+
+from commerce.graphql.executor import Query
+from commerce.graphql.limits import Limits
+
+
+class BadRequest(Exception):
+    """A request without a query that could be run: an HTTP status, and what is wrong where."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+def read_queries(request: HttpRequest, limits: Limits) -> Query | list[Query]:
+    """Return the query of a POST request, or those of a batch, or raise BadRequest."""
+    reader = _READERS.get(request.content_type or "")
+    if reader is None:
+        kinds = ", ".join(_READERS)
+        raise BadRequest(f"Must provide a query string. The content type is none of {kinds}.")
+    _check_length(request, limits)
+    try:
+        body = reader(request)
+    except exceptions.RequestDataTooBig:
+        raise BadRequest("The request body is too large.", 413) from None
+    except (exceptions.SuspiciousOperation, exceptions.BadRequest, MultiPartParserError) as error:
+        raise BadRequest(f"The request body cannot be read: {error}") from None
+    except UnreadablePostError:
+        raise BadRequest("The request body ended too early.") from None
+    if not isinstance(body, list):
+        return _query(body)
+    if not body:
+        raise BadRequest("Received an empty list in the batch request.")
+    if len(body) > limits.batch:
+        raise BadRequest("Number of batch queries exceeded.")
+    return [_query(item) for item in body]
+
+
+def _check_length(request: HttpRequest, limits: Limits) -> None:
+    limit = limits.upload if request.content_type == "multipart/form-data" else limits.body
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > limit:
+        raise BadRequest(f"The request body of {length} bytes exceeds the limit of {limit} bytes.", 413)
+
+
+def _query(body: Any) -> Query:
+    if not isinstance(body, dict):
+        raise BadRequest("The request body must be a JSON object with the key `query`.")
+    text, name = body.get("query"), body.get("operationName") or None
+    if not isinstance(text, str) or not text.strip():
+        raise BadRequest("Must provide a query string.")
+    if not isinstance(name, str | None):
+        raise BadRequest("`operationName` must be a string.")
+    return Query(text, _variables(body.get("variables")), name)
+
+
+def _variables(given: Any) -> Mapping[str, Any]:
+    """Return the variables; a form, and some clients, send them as JSON in a string."""
+    if isinstance(given, str):
+        given = _loads(given, "Variables are invalid JSON") if given.strip() else None
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise BadRequest("`variables` must be a JSON object.")
+    return given
+
+
+def _read_json(request: HttpRequest) -> Any:
+    text = _text(request)
+    if not text.strip():
+        raise BadRequest("Must provide a query string. The request body is empty.")
+    return _loads(text, "The request body is malformed JSON")
+
+
+def _read_graphql(request: HttpRequest) -> Any:
+    return {"query": _text(request)}
+
+
+def _read_form(request: HttpRequest) -> Any:
+    return request.POST.dict()
+
+
+def _read_multipart(request: HttpRequest) -> Any:
+    """Read a form, or what the GraphQL multipart request specification says: `operations`, `map` and files."""
+    if "operations" not in request.POST:
+        return request.POST.dict()
+    operations = _loads(request.POST["operations"], "`operations` is malformed JSON")
+    places = _loads(request.POST.get("map", "{}"), "`map` is malformed JSON")
+    if not isinstance(places, dict) or not all(isinstance(paths, list) for paths in places.values()):
+        raise BadRequest("`map` must be a JSON object of lists of paths.")
+    for name, paths in places.items():
+        file = request.FILES.get(name)
+        if not isinstance(file, UploadedFile):
+            raise BadRequest(f"`map` names the file {name!r}, which is not in the request.")
+        for path in paths:
+            _put(operations, path, file)
+    return operations
+
+
+def _put(operations: Any, path: Any, file: "UploadedFile[Any]") -> None:
+    """Replace the null at `path` ("variables.files.0") by the file."""
+    *parents, last = str(path).split(".")
+    try:
+        place = operations
+        for key in parents:
+            place = place[_key(place, key)]
+        if place[_key(place, last)] is not None:
+            raise LookupError
+        place[_key(place, last)] = file
+    except (LookupError, TypeError, ValueError):
+        raise BadRequest(f"`map` names the path {path!r}, where `operations` has no null.") from None
+
+
+def _key(place: Any, key: str) -> str | int:
+    return int(key) if isinstance(place, list) else key
+
+
+def _text(request: HttpRequest) -> str:
+    """Return the body as text, in the charset of the Content-Type, or UTF-8."""
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    try:
+        name = codecs.lookup(charset).name
+        return request.body.decode("utf-8-sig" if name == "utf-8" else name)
+    except LookupError:
+        raise BadRequest(f"The charset {charset!r} of the Content-Type is unknown.") from None
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The request body is no {charset} text at byte {error.start}.") from None
+
+
+def _loads(text: str, complaint: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"{complaint}: {error}") from None
+
+
+_READERS: dict[str, Callable[[HttpRequest], Any]] = {
+    "application/json": _read_json,
+    "application/graphql": _read_graphql,
+    "application/x-www-form-urlencoded": _read_form,
+    "multipart/form-data": _read_multipart,
+}
