@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -148,7 +149,7 @@ def _digest(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-_PARSERS = {
+_PARSERS: dict[str, Callable[[Any], ValueColumns]] = {
     InputType.DROPDOWN: _choice,
     InputType.MULTISELECT: _choice,
     InputType.SWATCH: _swatch,

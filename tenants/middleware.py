@@ -42,7 +42,7 @@ def tenant_of(request: HttpRequest) -> TenantRecord:
 
 def _host(request: HttpRequest) -> str:
     """Return the host in lower case, without port and trailing dot; "" if it is malformed."""
-    raw = request.META.get("HTTP_HOST", "").strip().lower()
+    raw = str(request.META.get("HTTP_HOST", "")).strip().lower()
     name, _, port = raw.partition(":")
     if (port and not port.isdigit()) or not all(c.isalnum() or c in "-." for c in name):
         return ""
