@@ -1,0 +1,162 @@
+"""A stack that lives as long as one command, and is gone afterwards whatever happens.
+
+A guard, a process of its own, waits at the end of a pipe which only we hold open: should even SIGKILL
+end us, the guard cleans up. Should it be killed too, the next run does.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from commerce.stack import processes, supervise
+from commerce.stack.errors import StackError
+from commerce.stack.layout import OWNER_FILE, PROJECT, Stack
+from commerce.stack.processes import Interrupted
+from commerce.stack.state import Identity, locked, write_private
+
+GUARD = "_guard"
+PREFIX = "commerce-run-"
+MARK = "COMMERCE_STACK_DIR"
+KEPT_LOGS = PROJECT / ".stack-last-run"
+
+
+def run(command: list[str], names: Collection[str], *, say: supervise.Say) -> int:
+    """Run a command with the addresses of a fresh stack in its environment and return its exit code.
+
+    Returns 1 where the command succeeded but a process of the stack died under it.
+    """
+    clean_leftovers()
+    with _directory() as directory, _guarded(directory):
+        try:
+            stack = Stack(directory)
+            with locked(stack.lock_file, timeout=10):
+                supervise.up(stack, names, say=say)
+            code = _call(command, stack)
+            dead = supervise.died(Stack(directory))
+            if dead:
+                say(supervise.report(stack, dead))
+            code = code or (1 if dead else 0)
+            if code:
+                _keep_logs(stack, say)
+            return code
+        finally:
+            with processes.uninterrupted():
+                destroy(directory)
+
+
+def destroy(directory: Path) -> None:
+    """End a throw-away stack and all that was started with its addresses, and delete it."""
+    for identity in processes.find_with_environment(f"{MARK}={directory}"):
+        processes.stop(identity, patience=5)
+    stack = Stack(directory)
+    with contextlib.suppress(StackError), locked(stack.lock_file, timeout=10):
+        stack = Stack(directory)
+        supervise.down(stack)
+    supervise.delete(stack)
+
+
+def guard(directory: Path) -> None:
+    """Wait until our parent closes its end of our standard input; then remove what it left."""
+    for number in processes.ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    if directory.exists():
+        destroy(directory)
+
+
+def clean_leftovers() -> None:
+    """Remove throw-away stacks of ours whose `run` is dead."""
+    for owner_file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER_FILE}"):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            if owner_file.stat().st_uid != os.geteuid():
+                continue
+            run_process, guard_process = (Identity(**raw) for raw in json.loads(owner_file.read_text()))
+            if not processes.is_alive(run_process) and not processes.is_alive(guard_process):
+                destroy(owner_file.parent)
+
+
+@contextlib.contextmanager
+def _directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _guarded(directory: Path) -> Iterator[None]:
+    arguments = [sys.executable, "-m", "commerce.stack", "--dir", str(directory), GUARD]
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+    with processes.uninterrupted():
+        watcher = subprocess.Popen(
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=PROJECT,
+            env=environment,
+            start_new_session=True,
+        )
+        owners = [processes.identify(os.getpid()), processes.identify(watcher.pid)]
+        write_private(directory / OWNER_FILE, json.dumps([asdict(owner) for owner in owners if owner]))
+    try:
+        yield
+    finally:
+        with processes.uninterrupted(), contextlib.suppress(OSError):
+            watcher.communicate(timeout=60)
+
+
+def _call(command: list[str], stack: Stack) -> int:
+    environment = {
+        **os.environ,
+        **stack.all_addresses(),
+        "COMMERCE_ENV_FILE": "",
+        MARK: str(stack.directory),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    if "primary" in stack.state.ports:  # for tests that inject faults, such as a paused standby
+        environment["STACK_SUPERUSER_URL"] = stack.database_url("postgres")
+    if "standby" in stack.state.ports:
+        environment["STACK_STANDBY_SUPERUSER_URL"] = stack.database_url("postgres", "standby")
+    try:
+        child = subprocess.Popen(command, env=environment)
+    except OSError as error:
+        raise StackError(f"Cannot run {command[0]}: {error.strerror}") from None
+    try:
+        code = child.wait()
+    except Interrupted as interruption:
+        _end(child, interruption.number)
+        raise
+    return code if code >= 0 else 128 - code
+
+
+def _end(child: subprocess.Popen[bytes], number: int) -> None:
+    """Let a command end in its own way: it had the terminal's Ctrl-C already, but no other signal."""
+    with processes.uninterrupted():
+        patience = 3.0 if number == signal.SIGINT else 0.0
+        for step in (number, signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + patience
+            while child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if child.poll() is not None:
+                return
+            child.send_signal(step)
+            patience = 10.0
+        child.wait()
+
+
+def _keep_logs(stack: Stack, say: supervise.Say) -> None:
+    with contextlib.suppress(OSError):
+        shutil.rmtree(KEPT_LOGS, ignore_errors=True)
+        shutil.copytree(stack.directory / "logs", KEPT_LOGS)
+        say(f"The logs of the throw-away stack are kept in {KEPT_LOGS}.")
