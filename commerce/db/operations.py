@@ -1,6 +1,6 @@
 """Migration operations that know tenants."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connections
@@ -67,15 +67,16 @@ def _unfinished(alias: str, operation: str) -> list[int]:
 
 
 class AllowRelay(Operation):
-    """Let the relay's role read and finish the rows of one outbox table, of all tenants."""
+    """Let the relay's role read one outbox table, of all tenants, and write the columns named."""
 
     reversible = True
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
         self.table = table
+        self.columns = columns
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (type(self).__qualname__, [], {"table": self.table})
+        return (type(self).__qualname__, [], {"table": self.table, "columns": self.columns})
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
@@ -83,7 +84,7 @@ class AllowRelay(Operation):
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         for statement in (
             f'CREATE POLICY relay ON "{self.table}" TO {rls.RELAY} USING (true) WITH CHECK (true)',
-            f'GRANT SELECT, UPDATE, DELETE ON "{self.table}" TO {rls.RELAY}',
+            f'GRANT SELECT, UPDATE ({", ".join(self.columns)}) ON "{self.table}" TO {rls.RELAY}',
         ):
             schema_editor.execute(statement, params=None)
 

@@ -1,13 +1,17 @@
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from commerce.db.models import TenantRow, new_id
+
+PENDING = models.Q(status="pending")
 
 
 class Event(TenantRow):
     """Something that was committed: what happened to which object, at which of its versions.
 
-    `position` orders events as they were written (a sequence over all tenants, never shown outside).
+    `position` is the order of writing, over all tenants; it is taken while the object's row is locked, so it
+    orders one object's events, but not commits (fact 48), and it is never shown outside. An object is its
+    `object_id`, whatever its kind: UUIDs are not shared between kinds.
     """
 
     class Status(models.TextChoices):
@@ -15,18 +19,42 @@ class Event(TenantRow):
         DONE = "done"
         DEAD = "dead"
 
-    id = models.UUIDField(default=new_id, editable=False)
     pk = models.CompositePrimaryKey("tenant_id", "id")
-    position = models.BigIntegerField(db_default=models.Value(0))
+    id = models.UUIDField(default=new_id, editable=False)
+    position = models.BigIntegerField(
+        db_default=models.Func(
+            models.Value("outbox_event_position"), function="nextval", output_field=models.BigIntegerField()
+        ),
+        editable=False,
+    )
     type = models.CharField(max_length=100)
     object_kind = models.CharField(max_length=50)
     object_id = models.UUIDField()
     object_version = models.BigIntegerField()
-    payload = models.JSONField(default=dict)
-    actor = models.CharField(max_length=200, blank=True)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    attempts = models.IntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    payload = models.JSONField(db_default={})
+    actor = models.CharField(max_length=200, blank=True, db_default="")
+    status = models.CharField(max_length=10, choices=Status.choices, db_default=Status.PENDING)
+    attempts = models.IntegerField(db_default=0)
+    # The clock of the database alone: it orders claims, and rises with `position` per object.
+    next_at = models.DateTimeField(db_default=Now())
+    error = models.TextField(blank=True, db_default="")
+    created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="outbox_event_status", condition=models.Q(status__in=["pending", "done", "dead"])
+            ),
+            models.CheckConstraint(
+                name="outbox_event_finished",
+                condition=models.Q(status="pending", finished_at=None)
+                | models.Q(~models.Q(status="pending"), finished_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            # The fair claim walks tenants, and in each the due events in order.
+            models.Index(name="outbox_event_claim", fields=["tenant_id", "next_at", "position"], condition=PENDING),
+            # The unfinished event before this one, of the same object.
+            models.Index(name="outbox_event_object", fields=["tenant_id", "object_id", "position"], condition=PENDING),
+        ]
