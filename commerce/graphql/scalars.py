@@ -8,7 +8,6 @@ from typing import Any
 import graphene
 import orjson
 from django.core.files.uploadedfile import UploadedFile
-from graphene.types.datetime import Date as Date
 from graphql import (
     BooleanValueNode,
     FloatValueNode,
@@ -28,14 +27,37 @@ MAX_FIGURES = 30  # of a Decimal, before and after the point
 
 
 class _Scalar(graphene.Scalar):
-    """A scalar whose literals mean what their JSON means in a variable."""
+    """A scalar whose literals mean what their JSON means in a variable, and whose errors name the place."""
 
     class Meta:
         abstract = True
 
     @classmethod
     def parse_literal(cls, node: ValueNode, _variables: dict[str, Any] | None = None) -> Any:
-        return cls.parse_value(_literal(node, _variables or {}))
+        try:
+            return cls.parse_value(_literal(node, _variables or {}))
+        except GraphQLError as error:
+            raise GraphQLError(error.message, node) from None
+
+
+class Date(_Scalar):
+    """A day of the calendar in ISO 8601: 2026-01-31."""
+
+    @staticmethod
+    def serialize(value: Any) -> str:
+        if isinstance(value, datetime.datetime) or not isinstance(value, datetime.date):
+            raise GraphQLError(f"Date cannot represent value: {value!r}")
+        return value.isoformat()
+
+    @staticmethod
+    def parse_value(value: Any) -> datetime.date:
+        try:
+            day = datetime.date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise GraphQLError(f"Date cannot represent value: {value!r}") from None
+        if day.isoformat() != value:
+            raise GraphQLError(f"Date must be written YYYY-MM-DD, and not {value!r}.")
+        return day
 
 
 class DateTime(_Scalar):
