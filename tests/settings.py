@@ -1,5 +1,10 @@
 """Settings of the tests: those of the project, on the throw-away stack whose addresses are in the environment."""
 
+import os
+
+# Never the developer's own stack: only what `make test` (or an explicit COMMERCE_ENV_FILE) names.
+os.environ.setdefault("COMMERCE_ENV_FILE", "")
+
 from commerce.settings import *  # noqa: F403
 
 ENVIRONMENT = "test"
