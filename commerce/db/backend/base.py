@@ -1,6 +1,8 @@
+from datetime import datetime
 from typing import Any
 
 from django.db.backends.postgresql import base, features, operations
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
@@ -14,6 +16,18 @@ class DatabaseFeatures(features.DatabaseFeatures):
 
 class DatabaseOperations(operations.DatabaseOperations):
     compiler_module = "commerce.db.backend.compiler"
+
+
+class InfinityLoader(BaseTzLoader):  # type: ignore[misc]
+    """Read the instants ±infinity, which bound the windows of listings, as the last and first that Python has."""
+
+    def load(self, data: Any) -> datetime:
+        match bytes(data):
+            case b"infinity":
+                return datetime.max.replace(tzinfo=self.timezone)
+            case b"-infinity":
+                return datetime.min.replace(tzinfo=self.timezone)
+        return super().load(data)  # type: ignore[no-any-return]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -34,6 +48,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         begin = self.scope.begin_sql if self.scope is not None else "BEGIN"
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(begin)
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)
+        loader = type("Loader", (InfinityLoader,), {"timezone": self.timezone})
+        connection.adapters.register_loader("timestamptz", loader)
+        return connection
 
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
