@@ -1,12 +1,12 @@
 """What may stand in an attribute: raw input in, the columns of an AttributeValue out."""
 
+import datetime as dt
 import hashlib
 import json
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any
 
 from django.utils.text import slugify
@@ -30,8 +30,8 @@ class ValueColumns:
     value: str = ""
     numeric: float | None = None
     boolean: bool | None = None
-    date: date | None = None
-    date_time: datetime | None = None
+    date: dt.date | None = None
+    date_time: dt.datetime | None = None
     plain_text: str | None = None
     rich_text: dict[str, Any] | None = None
 
@@ -96,7 +96,7 @@ def _boolean(raw: Any) -> ValueColumns:
 
 def _date(raw: Any) -> ValueColumns:
     try:
-        day = raw if type(raw) is date else datetime.fromisoformat(str(raw)).date()
+        day = raw if type(raw) is dt.date else dt.datetime.fromisoformat(str(raw)).date()
     except ValueError as error:
         raise DomainError(f"{raw!r} is no date such as 2026-01-31.", field="value") from error
     return ValueColumns(slug=day.isoformat(), name=day.isoformat(), date=day)
@@ -104,10 +104,10 @@ def _date(raw: Any) -> ValueColumns:
 
 def _date_time(raw: Any) -> ValueColumns:
     try:
-        moment = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
+        moment = raw if isinstance(raw, dt.datetime) else dt.datetime.fromisoformat(str(raw))
     except ValueError as error:
         raise DomainError(f"{raw!r} is no instant such as 2026-01-31T12:00:00+00:00.", field="value") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return ValueColumns(slug=moment.isoformat(), name=moment.isoformat(), date_time=moment)
 
 
