@@ -105,11 +105,11 @@ def _write(instance: models.Model, write: Callable[[], Any]) -> None:
             write()
             # Foreign keys are checked at commit otherwise, when nobody is left to tell.
             connections[alias].cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except models.ProtectedError as error:
+        users = sorted({str(obj._meta.verbose_name_plural) for obj in error.protected_objects})
+        raise DomainError(f"It is still used by {', '.join(users)}.") from error
     except IntegrityError as error:
         raise explain(error, instance) from error
-    except models.ProtectedError as error:
-        users = sorted({obj._meta.verbose_name_plural or "" for obj in error.protected_objects})
-        raise DomainError(f"It is still used by {', '.join(map(str, users))}.") from error
 
 
 def explain(error: IntegrityError, instance: models.Model) -> DomainError:
