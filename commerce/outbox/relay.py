@@ -1,0 +1,299 @@
+"""The relay: claims committed events, calls their subscribers, marks them.
+
+**Locks, not leases.** A batch is one transaction of the relay's role: it locks the rows, calls the handlers, writes
+the outcomes and commits. A relay that is killed drops its locks with its connection, so that its events are claimed
+by the next one at once, with the same ids; there is no lease to tune, to outlive or to let run out under a slow
+handler, and an event costs one UPDATE, not two. The price is a transaction that lasts as long as its handlers:
+a batch therefore starts no event after one second (`Options.budget`) and leaves the rest to the next, handlers only
+hand on (a row, a task), and a handler that hangs loses its locks to idle_in_transaction_session_timeout (60 s). The
+lock is FOR NO KEY UPDATE, which lets a handler's own transaction write rows whose foreign key is the event.
+
+**Fairness.** Every tenant with due events has an equal share of a batch, which begins after the tenant where the last
+one ended, and within the batch tenants take turns: neither a flood nor slow handlers of one tenant hold up another.
+
+**Order.** An event is delivered only when its object's event before it is finished, or was finished just now in this
+batch: relays that lock neighbouring events of one object skip what is not their turn. An event that fails waits
+(`next_at`), and its object's later events are made to wait as long, so that a claim finds them behind it, and does
+not find the same blocked events again and again.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from django.db import InterfaceError, OperationalError, connections
+
+from commerce.db.scope import Scope, open_scope
+from commerce.outbox.registry import EventRecord, Subscriptions, subscriptions
+
+logger = logging.getLogger("commerce.outbox.relay")
+
+ALIAS = "relay"
+# Characters of a handler's error kept with the event.
+LONGEST_ERROR = 2000
+
+# One statement. `waiting` steps from tenant to tenant through the index (fact 50); `due` starts after the tenant
+# where the last batch ended; `locked` takes each one's share; `previous` is the object's unfinished event before.
+_CLAIM = """
+WITH RECURSIVE waiting AS (
+    (SELECT tenant_id FROM outbox_event WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant_id FROM outbox_event e
+            WHERE e.status = 'pending' AND e.tenant_id > w.tenant_id ORDER BY e.tenant_id LIMIT 1)
+    FROM waiting w WHERE w.tenant_id IS NOT NULL
+), due AS MATERIALIZED (
+    SELECT w.tenant_id FROM waiting w
+    WHERE EXISTS (SELECT FROM outbox_event e WHERE e.tenant_id = w.tenant_id AND e.status = 'pending'
+                  AND e.next_at <= statement_timestamp())
+    ORDER BY w.tenant_id <= %(after)s, w.tenant_id LIMIT %(size)s
+), locked AS MATERIALIZED (
+    SELECT e.* FROM due CROSS JOIN LATERAL (
+        SELECT tenant_id, id, position, type, object_kind, object_id, object_version, payload, actor, created_at,
+               attempts, next_at
+        FROM outbox_event
+        WHERE tenant_id = due.tenant_id AND status = 'pending' AND next_at <= statement_timestamp()
+        ORDER BY next_at, position
+        LIMIT (SELECT greatest(1, %(size)s / nullif(count(*), 0)) FROM due)
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) e
+)
+SELECT l.tenant_id, l.id, l.type, l.object_kind, l.object_id, l.object_version, l.payload, l.actor, l.created_at,
+       l.attempts, l.next_at, statement_timestamp(), previous.id, previous.next_at
+FROM locked l LEFT JOIN LATERAL (
+    SELECT e.id, e.next_at FROM outbox_event e
+    WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.status = 'pending' AND e.position < l.position
+    ORDER BY e.position DESC LIMIT 1
+) previous ON true
+ORDER BY row_number() OVER (PARTITION BY l.tenant_id ORDER BY l.position), l.tenant_id <= %(after)s, l.tenant_id
+"""
+
+_FINISH = """
+UPDATE outbox_event e SET status = 'done', finished_at = clock_timestamp(), attempts = e.attempts + 1, error = ''
+FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
+WHERE e.tenant_id = x.tenant_id AND e.id = x.id
+"""
+
+_FAIL = """
+UPDATE outbox_event e SET attempts = e.attempts + 1, error = x.error, next_at = x.next_at,
+       status = CASE WHEN x.dead THEN 'dead' ELSE 'pending' END,
+       finished_at = CASE WHEN x.dead THEN clock_timestamp() END
+FROM unnest(%s::integer[], %s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[])
+     AS x (tenant_id, id, error, next_at, dead)
+WHERE e.tenant_id = x.tenant_id AND e.id = x.id
+"""
+
+_WAIT = """
+UPDATE outbox_event e SET next_at = x.next_at
+FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[]) AS x (tenant_id, id, next_at)
+WHERE e.tenant_id = x.tenant_id AND e.id = x.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the relay works; times in seconds. An event is dead after `most_attempts`, as they stand some ten hours."""
+
+    batch_size: int = 500
+    budget: float = 1.0
+    most_attempts: int = 20
+    first_delay: float = 1.0
+    longest_delay: float = 3600.0
+    busy_pause: float = 0.02
+    idle_pause: float = 0.5
+
+
+class Claimed(NamedTuple):
+    """A locked event, when it was due and claimed, and its object's unfinished event before it, with its due time."""
+
+    event: EventRecord
+    next_at: datetime
+    claimed_at: datetime
+    previous_id: UUID | None
+    previous_next_at: datetime | None
+
+
+class Failure(NamedTuple):
+    event: EventRecord
+    error: str
+    next_at: datetime
+    is_dead: bool
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: events finished, failed, and made to wait behind their object's earlier event."""
+
+    done: list[EventRecord] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    waiting: list[tuple[EventRecord, datetime]] = field(default_factory=list)
+    is_full: bool = False
+
+    @property
+    def moved(self) -> int:
+        """How many events are not where they were; with none, the relay may rest."""
+        return len(self.done) + len(self.failed) + len(self.waiting)
+
+
+class Relay:
+    """Delivers events until it is told to stop. Several may run at once, each in a process of its own."""
+
+    def __init__(self, *, subscribers: Subscriptions = subscriptions, options: Options | None = None) -> None:
+        self.subscribers = subscribers
+        self.options = options or Options()
+        self._stop = threading.Event()
+        self._after = 0
+
+    def stop(self) -> None:
+        """Have `run` finish the batch at hand and return; safe in a signal handler."""
+        self._stop.set()
+
+    def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Deliver events as they come, until `stop`; `on_ready` is called after the first batch.
+
+        Goes on at once while batches are full, polls every 20 ms while there are events, and ever less often,
+        down to twice a second, while there are none. Outlives PostgreSQL's absence; any other error ends it.
+        """
+        pause, is_ready, is_away = self.options.busy_pause, False, False
+        while not self._stop.is_set():
+            try:
+                outcome = self.run_once()
+            except (OperationalError, InterfaceError) as error:
+                if not is_away:
+                    logger.warning("PostgreSQL does not answer; trying until it does: %s", error)
+                outcome, is_away = Outcome(), True
+            else:
+                if is_away:
+                    logger.warning("PostgreSQL answers again.")
+                if not is_ready:
+                    on_ready()
+                is_ready, is_away = True, False
+            if outcome.moved and outcome.is_full:
+                continue
+            pause = self.options.busy_pause if outcome.moved else min(pause * 1.5, self.options.idle_pause)
+            self._stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311  it keeps relays out of step, no more
+
+    def drain(self) -> int:
+        """Deliver until nothing is due, and return how many events were finished. Raises what PostgreSQL raises."""
+        finished = 0
+        while not self._stop.is_set():
+            outcome = self.run_once()
+            finished += len(outcome.done)
+            if not outcome.moved:
+                break
+        return finished
+
+    def run_once(self) -> Outcome:
+        """Deliver one batch in one transaction and return what became of it."""
+        try:
+            with open_scope(Scope(tenant_id=None, alias=ALIAS)):
+                batch = self._claim()
+                outcome = self._deliver(batch)
+                self._record(outcome)
+        finally:
+            _close_broken_connections()
+        for failure in outcome.failed:
+            if failure.is_dead:
+                event = failure.event
+                logger.error(
+                    "Event %s (%s) of tenant %s is dead: %s", event.id, event.type, event.tenant_id, failure.error
+                )
+        return outcome
+
+    def _claim(self) -> list[Claimed]:
+        with connections[ALIAS].cursor() as cursor:
+            # Guessed dear, the claim is cheap: compiling it takes longer than running it.
+            cursor.execute("SET LOCAL jit = off")
+            cursor.execute(_CLAIM, {"after": self._after, "size": self.options.batch_size})
+            return [_claimed(row) for row in cursor.fetchall()]
+
+    def _deliver(self, batch: Sequence[Claimed]) -> Outcome:
+        outcome = Outcome(is_full=_is_full(batch, self.options.batch_size))
+        finished: set[UUID] = set()
+        due: dict[UUID, datetime] = {}
+        started = time.monotonic()
+        for event, next_at, claimed_at, previous_id, previous_next_at in batch:
+            elapsed = time.monotonic() - started
+            if elapsed > self.options.budget:
+                outcome.is_full = True
+                break
+            self._after = event.tenant_id
+            if previous_id is not None and previous_id not in finished:
+                behind = due.get(previous_id, previous_next_at)
+                if behind is not None and behind > next_at:
+                    due[event.id] = behind
+                    outcome.waiting.append((event, behind))
+                continue
+            error = self._call(event)
+            if error is None:
+                finished.add(event.id)
+                outcome.done.append(event)
+                continue
+            failure = self._fail(event, error, claimed_at + timedelta(seconds=elapsed))
+            outcome.failed.append(failure)
+            if failure.is_dead:
+                finished.add(event.id)
+            due[event.id] = failure.next_at
+        return outcome
+
+    def _call(self, event: EventRecord) -> str | None:
+        """Call the event's handlers, each in an empty context, which has no scope; return what went wrong."""
+        for handler in self.subscribers.handlers(event.type):
+            try:
+                Context().run(handler, event)
+            except Exception as error:
+                name = f"{handler.__module__}.{getattr(handler, '__qualname__', handler)}"
+                logger.warning("%s failed on event %s (%s)", name, event.id, event.type, exc_info=True)
+                _close_broken_connections()
+                return f"{name}: {type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
+        return None
+
+    def _fail(self, event: EventRecord, error: str, now: datetime) -> Failure:
+        """Return what to write of a failed event: the wait doubles, is bounded, and up to half longer or shorter."""
+        seconds = min(self.options.first_delay * 2 ** min(event.attempts, 30), self.options.longest_delay)
+        delay = timedelta(seconds=seconds * random.uniform(0.5, 1.5))  # noqa: S311  no secret
+        return Failure(event, error, now + delay, is_dead=event.attempts + 1 >= self.options.most_attempts)
+
+    def _record(self, outcome: Outcome) -> None:
+        with connections[ALIAS].cursor() as cursor:
+            if outcome.done:
+                cursor.execute(_FINISH, _keys(outcome.done))
+            if outcome.failed:
+                events, errors, times, dead = (list(column) for column in zip(*outcome.failed, strict=True))
+                cursor.execute(_FAIL, [*_keys(events), errors, times, dead])
+            if outcome.waiting:
+                events, times = (list(column) for column in zip(*outcome.waiting, strict=True))
+                cursor.execute(_WAIT, [*_keys(events), times])
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    tenant_id, id_, type_, kind, object_id, version, payload, actor, created_at, attempts, *rest = row
+    record = EventRecord(
+        tenant_id, id_, type_, kind, object_id, version, orjson.loads(payload), actor, created_at, attempts
+    )
+    return Claimed(record, *rest)
+
+
+def _keys(events: Sequence[EventRecord]) -> list[list[Any]]:
+    return [[event.tenant_id for event in events], [event.id for event in events]]
+
+
+def _is_full(batch: Sequence[Claimed], size: int) -> bool:
+    """Say whether some tenant filled its share, so that more of its events are probably due."""
+    counts = Counter(claimed.event.tenant_id for claimed in batch)
+    return bool(counts) and max(counts.values()) >= max(1, size // len(counts))
+
+
+def _close_broken_connections() -> None:
+    """Let go of connections on which something failed, the handlers' own included, if they are of no more use."""
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred and not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
