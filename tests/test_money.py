@@ -81,7 +81,7 @@ def test_amount_with_too_many_digits_is_refused_and_not_rounded(amount, currency
 def test_minor_units_come_back(minor, currency):
     amount = from_minor(minor, currency)
     assert to_minor(amount, currency) == minor
-    assert -amount.as_tuple().exponent == currency_digits(currency)
+    assert amount.as_tuple().exponent == -currency_digits(currency)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
+from typing import Any
+
 import graphene
 import pytest
-from graphql import is_object_type
+from graphql import GraphQLObjectType
 
 from commerce.graphql.batch import Batch, Column, batch, column, root
 from commerce.graphql.schema import build_schema
@@ -168,12 +170,14 @@ def test_skipped_fields_are_not_called():
 
 def test_engine_finds_batch_functions_and_attributes_in_the_schema():
     for named in schema.type_map.values():
-        if is_object_type(named) and not named.name.startswith("__"):
+        if isinstance(named, GraphQLObjectType) and not named.name.startswith("__"):
             assert all(isinstance(field.resolve, Batch) for field in named.fields.values()), named
-    product = schema.type_map["Product"].fields
-    assert product["name"].resolve.attribute == "title"
-    assert isinstance(product["variants"].resolve, Column)
-    assert product["id"].resolve.batch.__qualname__ == "Product.resolve_id"
+    product = schema.get_type("Product")
+    assert isinstance(product, GraphQLObjectType)
+    resolvers: dict[str, Any] = {name: field.resolve for name, field in product.fields.items()}
+    assert resolvers["name"].attribute == "title"
+    assert isinstance(resolvers["variants"], Column)
+    assert resolvers["id"].batch.__qualname__ == "Product.resolve_id"
 
 
 def _root_of(**members):

@@ -29,7 +29,7 @@ def test_id_comes_back(type_name, key):
     "value",
     [
         "",
-        "UHJvZHVjdDox!",
+        to_global_id("Product", KEY).replace("d", "d!!!!", 1),
         "é",
         "UHJvZHVjdA==",  # "Product"
         "UHJvZHVjdDo=",  # "Product:"

@@ -50,12 +50,12 @@ def test_json_is_answered_without_csrf_or_cookies(client):
 
 
 def test_answer_is_rendered_inside_the_scope(client, monkeypatch):
-    rendered_at = []
-    monkeypatch.setattr(
-        "commerce.graphql.executor.render", lambda payload: rendered_at.append(list(scopes.log)) or b"{}"
-    )
-    post(client, HELLO)
-    assert rendered_at == [["open query"]]
+    def render(payload):
+        assert scopes.log == ["open query"]
+        return b"rendered"
+
+    monkeypatch.setattr("commerce.graphql.executor.render", render)
+    assert post(client, HELLO).content == b"rendered"
 
 
 def test_executed_with_errors_is_200(client):

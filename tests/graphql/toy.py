@@ -53,7 +53,7 @@ class AttributeRow(NamedTuple):
 class ProductRow:
     key: int
     title: str
-    category: CategoryRow | None
+    category: CategoryRow
     prices: TaxedMoneyRange
     variants: "list[VariantRow]"
 
