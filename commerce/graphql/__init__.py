@@ -31,7 +31,8 @@ takes all rows of a level at once and returns their values in the same order:
             found = queries.categories_by_key({row.category_key for row in rows})
             return [found.get(row.category_key) for row in rows]
 
-An exception that is raised is the error of every row, an exception instead of a value that of one row.
+An exception that is raised is the error of every row, an exception instead of a value that of one row. A
+DomainError or GraphQLError is shown, `errors.PermissionDenied([...])` in the dialect's words; all else is masked.
 Arguments arrive as keywords in snake_case, and are missing where the client gave none and there is no
 default. `info.selects("pricing", "priceRange")` tells what is selected below the field.
 
@@ -55,10 +56,10 @@ A connection's resolver gets a PageRequest and returns a Page for each parent, a
 position)`. The other fields of Query, and those of Mutation, have `@root`, which sees no rows:
 
     class Query(graphene.ObjectType):
-        product = graphene.Field(Product, id=graphene.ID())
+        product = graphene.Field(Product, id=graphene.ID(required=True))
 
         @root
-        def resolve_product(info: Info[Context], id: str | None = None) -> ProductRow | None:
+        def resolve_product(info: Info[Context], id: str) -> ProductRow | None:
             return queries.product(from_global_id(id, "Product"))
 
 The roof puts it together (commerce/schema.py and commerce/urls.py):
@@ -70,4 +71,7 @@ The roof puts it together (commerce/schema.py and commerce/urls.py):
 around each field of a mutation; what it raises at its end is that field's error. `make_context(request)`
 returns a Context (or a subclass with more in it) and asks the database for nothing; what it needs from
 there is read inside the scope by `context.once(key, make)`.
+
+A mutation whose resolver raises is rolled back; one that reports its failure in its payload calls
+`info.context.discard()` to the same end. tests/graphql/toy.py is a whole example.
 """
