@@ -1,7 +1,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import InternalError
 from django.db.backends.postgresql import base, features, operations
+from psycopg.pq import TransactionStatus
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
 from commerce.db import scope as scopes
@@ -54,6 +56,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         loader = type("Loader", (InfinityLoader,), {"timezone": self.timezone})
         connection.adapters.register_loader("timestamptz", loader)
         return connection
+
+    def _commit(self) -> None:
+        """Commit, or raise InternalError where a swallowed error has aborted the transaction.
+
+        PostgreSQL answers COMMIT of an aborted transaction with a silent ROLLBACK, which would look like success.
+        """
+        if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
+            raise InternalError("The transaction was aborted by an earlier error, so it was not committed.")
+        super()._commit()
 
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
