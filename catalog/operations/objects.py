@@ -132,17 +132,17 @@ def _publish(
         event = f"catalog.{word}.{verb}"
         if word == "stock" and verb == "updated":
             event = "catalog.stock.changed"
-        object_id, object_version = identity or instance.pk, version or getattr(instance, "version", 1)
+        object_id, version = identity or instance.pk, version or getattr(instance, "version", 1)
     elif type(instance) in _OWNERS:
         kind, event, column = _OWNERS[type(instance)]
-        object_id, object_version = getattr(instance, column), version or getattr(instance, "version", 1)
+        object_id, version = getattr(instance, column), version or getattr(instance, "version", 1)
     else:
         return
     outbox.publish(
         event,
         object_kind=kind,
         object_id=object_id,
-        object_version=object_version,
+        object_version=int(version),
         payload=_facts(instance),
         actor=actor,
     )
