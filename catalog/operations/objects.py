@@ -127,22 +127,23 @@ def explain(error: IntegrityError, instance: models.Model) -> DomainError:
 def _publish(
     instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int | None = None
 ) -> None:
+    object_version: int = version or getattr(instance, "version", 1)
     if type(instance) in KINDS:
         kind, word = KINDS[type(instance)]
         event = f"catalog.{word}.{verb}"
         if word == "stock" and verb == "updated":
             event = "catalog.stock.changed"
-        object_id, version = identity or instance.pk, version or getattr(instance, "version", 1)
+        object_id = identity or instance.pk
     elif type(instance) in _OWNERS:
         kind, event, column = _OWNERS[type(instance)]
-        object_id, version = getattr(instance, column), version or getattr(instance, "version", 1)
+        object_id = getattr(instance, column)
     else:
         return
     outbox.publish(
         event,
         object_kind=kind,
         object_id=object_id,
-        object_version=int(version),
+        object_version=object_version,
         payload=_facts(instance),
         actor=actor,
     )

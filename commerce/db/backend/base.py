@@ -3,8 +3,8 @@ from typing import Any
 
 from django.db import InternalError
 from django.db.backends.postgresql import base, features, operations
-from psycopg.pq import TransactionStatus
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+from psycopg.pq import TransactionStatus
 
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
@@ -64,7 +64,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
             raise InternalError("The transaction was aborted by an earlier error, so it was not committed.")
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
 
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
