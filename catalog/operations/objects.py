@@ -127,7 +127,7 @@ def explain(error: IntegrityError, instance: models.Model) -> DomainError:
 def _publish(
     instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int | None = None
 ) -> None:
-    object_version: int = version or getattr(instance, "version", 1)
+    object_version: int = version or getattr(instance, "version", None) or 1
     if type(instance) in KINDS:
         kind, word = KINDS[type(instance)]
         event = f"catalog.{word}.{verb}"
