@@ -49,7 +49,7 @@ def _down(options: argparse.Namespace) -> int:
 def _reset(options: argparse.Namespace) -> int:
     with _locked_stack(options) as stack:
         supervise.down(stack)
-        supervise.delete(stack)
+        stack.delete()
     print("Stopped the stack and deleted its data.")
     return 0
 

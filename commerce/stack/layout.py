@@ -35,7 +35,7 @@ class Stack:
                 raise StackError(f"{self.directory} belongs to {_user(owner)}: run as that user, or remove it.")
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        self.state = State.load(self.directory / "state.json")
+        self.state = State.load(self.directory.resolve() / "state.json")
 
     @property
     def throwaway(self) -> bool:
@@ -76,17 +76,29 @@ class Stack:
             path.mkdir(mode=0o700, exist_ok=True)
             return path
         if self.account.can("-x", self.directory):
+            if path.is_symlink():
+                path.unlink()  # from a time, or a place, where the project could not be reached
             path.mkdir(exist_ok=True)
             path.chmod(0o711)
             return path
-        elsewhere = ELSEWHERE / f"commerce-stack-{_digest(str(self.directory.resolve()))}"
-        make_private_root(elsewhere)
         if path.is_dir() and not path.is_symlink():
-            shutil.move(path, elsewhere / "moved")  # made when the project could still be reached
-            raise StackError(f"{path} can no longer be reached by {self.account.name}: make reset")
-        if not path.is_symlink():
+            raise StackError(f"{self.account.name} can no longer reach {path}: make reset, or move the project.")
+        elsewhere = self._elsewhere
+        make_private_root(elsewhere)
+        if not path.is_symlink() or path.readlink() != elsewhere:
+            path.unlink(missing_ok=True)
             path.symlink_to(elsewhere)
         return elsewhere
+
+    @property
+    def _elsewhere(self) -> Path:
+        return ELSEWHERE / f"commerce-stack-{_digest(str(self.directory.resolve()))}"
+
+    def delete(self) -> None:
+        """Delete the data of a stack that is down, and all that it remembers."""
+        if self.account and self._elsewhere.is_dir() and not self._elsewhere.is_symlink():
+            shutil.rmtree(self._elsewhere)
+        shutil.rmtree(self.directory)
 
     @cached_property
     def configuration(self) -> Path:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from commerce.stack.errors import ProcessDied
 from commerce.stack.layout import DATABASE, PROJECT, Stack
-from commerce.stack.processes import Command, command_line, identify, open_log, popen, stop
+from commerce.stack.processes import Command, identify, open_log, popen, stop, works_in
 from commerce.stack.state import write_private
 
 STOP_SIGNAL = signal.SIGINT  # "fast": end the sessions, then write a checkpoint
@@ -112,16 +112,6 @@ def standby_is_healthy(stack: Stack) -> bool:
         with connect(stack, "postgres", "standby") as connection:
             row = connection.execute("SELECT status FROM pg_stat_wal_receiver").fetchone()
             return row == ("streaming",)
-    except psycopg.OperationalError:
-        return False
-
-
-def relay_is_connected(stack: Stack) -> bool:
-    """Say whether somebody is signed in as the relay's role."""
-    query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'commerce_relay'"
-    try:
-        with connect(stack, "postgres") as connection:
-            return connection.execute(query).fetchone() == (True,)
     except psycopg.OperationalError:
         return False
 
@@ -259,10 +249,11 @@ def _run(stack: Stack, name: str, program: str, arguments: list[str], more: dict
 
 def _stop_leftover(stack: Stack, name: str) -> None:
     """End a server of this very data directory that nobody remembers, and remove a stale postmaster.pid."""
-    pid_file = stack.data / name / "postmaster.pid"
+    data = stack.data / name
+    pid_file = data / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
         pid = int(pid_file.read_text().splitlines()[0])
         identity = identify(pid)
-        if identity and str(stack.data / name) in command_line(pid):
+        if identity and works_in(pid, data):
             stop(identity, first=STOP_SIGNAL)
         pid_file.unlink(missing_ok=True)

@@ -139,12 +139,12 @@ def find_with_environment(entry: str) -> list[Identity]:
     return found
 
 
-def command_line(pid: int) -> list[str]:
-    """Return a running process's arguments; none when it ended."""
+def works_in(pid: int, directory: Path) -> bool:
+    """Say whether this directory, by whatever path, is a running process's working directory."""
     try:
-        return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
+        return Path(f"/proc/{pid}/cwd").samefile(directory)
     except OSError:
-        return []
+        return False
 
 
 class Interrupted(BaseException):

@@ -125,7 +125,7 @@ SERVICES = (
     ),
     Service("web", "app", 2, _web_command, _web_is_healthy, first_port=8000),
     Service("worker", "app", 2, _worker_command, partial(_has_logged, name="worker", text=" ready.")),
-    Service("relay", "app", 2, _relay_command, postgres.relay_is_connected),
+    Service("relay", "app", 2, _relay_command, partial(_has_logged, name="relay", text="relay is ready")),
     Service("beat", "app", 2, _beat_command, partial(_has_logged, name="beat", text="beat: Starting")),
 )
 MIGRATE = "migrate"  # not a process, but a step before the third wave that can be named too

@@ -60,7 +60,9 @@ class State:
             raw = json.loads(path.read_text())
             state.ports = raw["ports"]
             state.secrets = raw["secrets"]
-            for name, record in raw["processes"].items():
+            # A copy of the project has a copy of this file, but the processes are the original's.
+            own = raw["processes"] if raw["directory"] == str(path.parent) else {}
+            for name, record in own.items():
                 identity = Identity(**record.pop("identity"))
                 state.processes[name] = Record(identity=identity, **record)
         for name in SECRETS:
@@ -70,6 +72,7 @@ class State:
     def save(self) -> None:
         """Write the state for the owner's eyes only."""
         content = {
+            "directory": str(self.path.parent),
             "ports": self.ports,
             "secrets": self.secrets,
             "processes": {name: asdict(record) for name, record in self.processes.items()},

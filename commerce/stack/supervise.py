@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -14,7 +13,7 @@ from commerce.stack.processes import uninterrupted
 from commerce.stack.services import MIGRATE, SERVICES, Service, migrate_command
 from commerce.stack.state import Record, write_env
 
-PATIENCE = 60.0  # seconds until a process must be healthy
+PATIENCE = 45.0  # seconds until a process must be healthy
 ATTEMPTS = 4
 # PostgreSQL, Redis and gunicorn, in this order, when somebody else was faster.
 PORT_TAKEN = ("Address already in use", "Could not create server TCP listening socket", "Connection in use")
@@ -35,10 +34,7 @@ def up(stack: Stack, names: Collection[str], *, say: Say) -> list[str]:
             _migrate(stack, say=say)
         services = [service for service in selected if service.wave == wave]
         started += [service.name for service in services if _start(stack, service, say=say)]
-        for service in services:
-            _wait(stack, service)
-            if service.when_healthy:
-                service.when_healthy(stack)
+        _wait(stack, services)
     write_env(stack.env_file, stack.all_addresses())
     return started
 
@@ -96,14 +92,6 @@ def kill(stack: Stack, service: Service) -> None:
     processes.wait_until_gone(identity, 10)
 
 
-def delete(stack: Stack) -> None:
-    """Delete the data of a stack that is down."""
-    data = stack.directory / "data"
-    if data.is_symlink():
-        shutil.rmtree(data.resolve(), ignore_errors=True)
-    shutil.rmtree(stack.directory)
-
-
 def _choose_port(stack: Stack, service: Service) -> None:
     if service.first_port is None:
         return
@@ -157,35 +145,61 @@ def _spawn(stack: Stack, service: Service) -> None:
         stack.state.save()
 
 
-def _wait(stack: Stack, service: Service) -> None:
-    attempts = 0
-    rebuilt = False
-    deadline = time.monotonic() + (PATIENCE if service.discard is None else PATIENCE / 2)
-    while not _is_healthy(stack, service):
-        late = time.monotonic() > deadline
-        if is_running(stack, service.name) and not late:
-            time.sleep(0.05)
-            continue
-        log = stack.log_since_start(service.name)
-        attempts += 1
-        if not late and attempts < ATTEMPTS and any(text in log for text in PORT_TAKEN):
-            _choose_port(stack, service)
-        elif not late and attempts < 20 and MEMORY_IN_USE in log:
-            time.sleep(0.5)
-        elif service.discard and service.prepare and not rebuilt and is_running(stack, "primary"):
-            rebuilt = True
-            stop(stack, service)
-            service.discard(stack)
-            service.prepare(stack)
+def _wait(stack: Stack, services: Collection[Service]) -> None:
+    """Wait until these are healthy; raise ProcessDied as soon as any process of the stack is lost."""
+    waiting = [_Start(stack, service) for service in services]
+    others = {name for name in stack.state.processes if is_running(stack, name)}
+    others -= {service.name for service in services}
+    while waiting:
+        waiting = [start for start in waiting if not start.is_done()]
+        for name in died(stack):
+            if name in others:
+                raise ProcessDied(name, stack.log(name))
+        time.sleep(0.05 if waiting else 0)
+
+
+class _Start:
+    """One process on its way to health: it may try again for a cause that passes."""
+
+    def __init__(self, stack: Stack, service: Service) -> None:
+        self.stack = stack
+        self.service = service
+        self.attempts = 0
+        self.rebuilt = False
+        self.deadline = time.monotonic() + PATIENCE
+
+    def is_done(self) -> bool:
+        """Say whether it is healthy; raise ProcessDied where it will not become so."""
+        if is_running(self.stack, self.service.name):
+            if self.service.is_healthy(self.stack):
+                if self.service.when_healthy:
+                    self.service.when_healthy(self.stack)
+                return True
+            if time.monotonic() < self.deadline:
+                return False
+            self._rebuild(f"is not healthy after {PATIENCE:.0f} seconds")
         else:
-            what = f"is not healthy after {PATIENCE:.0f} seconds" if late else "died"
-            raise ProcessDied(service.name, stack.log(service.name), what)
-        deadline = time.monotonic() + PATIENCE
-        _spawn(stack, service)
+            log = self.stack.log_since_start(self.service.name)
+            self.attempts += 1
+            if self.attempts < ATTEMPTS and any(text in log for text in PORT_TAKEN):
+                _choose_port(self.stack, self.service)
+            elif self.attempts < 5 * ATTEMPTS and MEMORY_IN_USE in log:
+                time.sleep(0.5)
+            else:
+                self._rebuild("died")
+        self.deadline = time.monotonic() + PATIENCE
+        _spawn(self.stack, self.service)
+        return False
 
-
-def _is_healthy(stack: Stack, service: Service) -> bool:
-    return is_running(stack, service.name) and service.is_healthy(stack)
+    def _rebuild(self, what: str) -> None:
+        """Make its data again, once, where that is a copy (the standby's); raise ProcessDied otherwise."""
+        service = self.service
+        if self.rebuilt or not service.discard or not service.prepare or not is_running(self.stack, "primary"):
+            raise ProcessDied(service.name, self.stack.log(service.name), what)
+        self.rebuilt = True
+        stop(self.stack, service)
+        service.discard(self.stack)
+        service.prepare(self.stack)
 
 
 def _migrate(stack: Stack, *, say: Say) -> None:

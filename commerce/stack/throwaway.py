@@ -61,7 +61,7 @@ def destroy(directory: Path) -> None:
     with contextlib.suppress(StackError), locked(stack.lock_file, timeout=10):
         stack = Stack(directory)
         supervise.down(stack)
-    supervise.delete(stack)
+    stack.delete()
 
 
 def guard(directory: Path) -> None:
