@@ -13,6 +13,7 @@ from catalog.models.groups import (
     CollectionPublication,
     ProductGroup,
 )
+from catalog.models.imports import ImportProblem, ImportRun
 from catalog.models.listings import Listing, ListingName
 from catalog.models.media import Media, VariantMedia
 from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
@@ -26,6 +27,8 @@ __all__ = [
     "Collection",
     "CollectionProduct",
     "CollectionPublication",
+    "ImportProblem",
+    "ImportRun",
     "Listing",
     "ListingName",
     "Media",
