@@ -55,13 +55,25 @@ def run(command: list[str], names: Collection[str], *, say: supervise.Say) -> in
 
 def destroy(directory: Path) -> None:
     """End a throw-away stack and all that was started with its addresses, and delete it."""
-    for identity in processes.find_with_environment(f"{MARK}={directory}"):
-        processes.stop(identity, patience=5)
+    _end_users(f"{MARK}={directory}")
     stack = Stack(directory)
     with contextlib.suppress(StackError), locked(stack.lock_file, timeout=10):
         stack = Stack(directory)
         supervise.down(stack)
     stack.delete()
+
+
+def _end_users(mark: str) -> None:
+    quiet = 0
+    while quiet < 2:  # a process in the midst of its exec shows no environment: look twice
+        found = processes.find_with_environment(mark)
+        quiet = 0 if found else quiet + 1
+        for identity in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(identity.pid, signal.SIGTERM)
+        for identity in found:
+            processes.stop(identity, patience=5)
+        time.sleep(0.05)
 
 
 def guard(directory: Path) -> None:

@@ -48,7 +48,7 @@ def test_missing_command_is_a_clear_error(stack_command):
     ],
 )
 def test_interrupted_run_leaves_nothing_behind(number, code):
-    script = 'sleep 100 & echo "$COMMERCE_STACK_DIR"; cat'  # a child in the background, too
+    script = 'sleep 100 & echo "$COMMERCE_STACK_DIR"; exec cat'  # a child in the background, too
     with running("redis", script) as (process, directory):
         mark = f"COMMERCE_STACK_DIR={directory}"
         servers = [record.identity for record in Stack(directory).state.processes.values()]
