@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,14 @@ ORDER BY nth
 """
 
 
+# An event's id begins with the milliseconds of its writing (RFC 9562), so that the key finds the old ones.
+_DELETE = """
+DELETE FROM outbox_event WHERE (tenant_id, id) IN (
+    SELECT tenant_id, id FROM outbox_event WHERE id < %s AND status = 'done' AND finished_at < %s ORDER BY id LIMIT %s
+)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """What happened to one object: `type` as "catalog.product.updated", the version it has now, a few facts.
@@ -41,7 +50,7 @@ class NewEvent:
 
 
 def publish(
-    type: str,  # noqa: A002  the word that every reader of an event uses
+    type: str,
     *,
     object_kind: str,
     object_id: UUID,
@@ -82,6 +91,15 @@ def publish_many(events: Iterable[NewEvent]) -> list[UUID]:
             )
             ids += new
     return ids
+
+
+def delete_delivered_events(*, before: datetime, at_most: int) -> int:
+    """Delete the scope's tenant's events that were delivered before an instant, the oldest first; return how many."""
+    _, alias = _writing_scope()
+    oldest_kept = UUID(int=int(before.timestamp() * 1000) << 80)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_DELETE, [oldest_kept, before, at_most])
+        return int(cursor.rowcount)
 
 
 def _writing_scope() -> tuple[int, str]:

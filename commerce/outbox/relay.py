@@ -42,7 +42,8 @@ ALIAS = "relay"
 LONGEST_ERROR = 2000
 
 # One statement. `waiting` steps from tenant to tenant through the index (fact 50); `due` starts after the tenant
-# where the last batch ended; `locked` takes each one's share; `previous` is the object's unfinished event before.
+# where the last batch ended; `locked` takes each one's share; `previous` is the object's unfinished event before. Each
+# subquery fits one index alone (see the model), whatever the statistics say.
 _CLAIM = """
 WITH RECURSIVE waiting AS (
     (SELECT tenant_id FROM outbox_event WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
@@ -52,8 +53,8 @@ WITH RECURSIVE waiting AS (
     FROM waiting w WHERE w.tenant_id IS NOT NULL
 ), due AS MATERIALIZED (
     SELECT w.tenant_id FROM waiting w
-    WHERE EXISTS (SELECT FROM outbox_event e WHERE e.tenant_id = w.tenant_id AND e.status = 'pending'
-                  AND e.next_at <= statement_timestamp())
+    WHERE (SELECT e.next_at FROM outbox_event e WHERE e.tenant_id = w.tenant_id AND e.status = 'pending'
+           ORDER BY e.next_at, e.position LIMIT 1) <= statement_timestamp()
     ORDER BY w.tenant_id <= %(after)s, w.tenant_id LIMIT %(size)s
 ), locked AS MATERIALIZED (
     SELECT e.* FROM due CROSS JOIN LATERAL (
@@ -70,7 +71,7 @@ SELECT l.tenant_id, l.id, l.type, l.object_kind, l.object_id, l.object_version, 
        l.attempts, l.next_at, statement_timestamp(), previous.id, previous.next_at
 FROM locked l LEFT JOIN LATERAL (
     SELECT e.id, e.next_at FROM outbox_event e
-    WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.status = 'pending' AND e.position < l.position
+    WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.finished_at IS NULL AND e.position < l.position
     ORDER BY e.position DESC LIMIT 1
 ) previous ON true
 ORDER BY row_number() OVER (PARTITION BY l.tenant_id ORDER BY l.position), l.tenant_id <= %(after)s, l.tenant_id
@@ -250,8 +251,11 @@ class Relay:
             try:
                 Context().run(handler, event)
             except Exception as error:
-                name = f"{handler.__module__}.{getattr(handler, '__qualname__', handler)}"
-                logger.warning("%s failed on event %s (%s)", name, event.id, event.type, exc_info=True)
+                name = f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
+                # Once with its traceback; the retries need one line.
+                logger.warning(
+                    "%s failed on event %s (%s): %s", name, event.id, event.type, error, exc_info=not event.attempts
+                )
                 _close_broken_connections()
                 return f"{name}: {type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
         return None

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['tenant_id', 'next_at', 'position'], name='outbox_event_claim'), models.Index(condition=models.Q(('status', 'pending')), fields=['tenant_id', 'object_id', 'position'], name='outbox_event_object')],
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['tenant_id', 'next_at', 'position'], name='outbox_event_claim'), models.Index(condition=models.Q(('finished_at', None)), fields=['tenant_id', 'object_id', 'position'], name='outbox_event_object')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'done', 'dead'])), name='outbox_event_status'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('status', 'pending')), models.Q(models.Q(('status', 'pending'), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='outbox_event_finished')],
             },
         ),

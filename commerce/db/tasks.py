@@ -1,0 +1,38 @@
+"""The base of every Celery task that works on a tenant's rows."""
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Task
+from celery.result import AsyncResult
+
+from commerce.db.scope import tenant_scope
+
+if TYPE_CHECKING:
+    AnyTask = Task[Any, Any]
+else:
+    AnyTask = Task
+
+
+class TenantTask(AnyTask):
+    """Run a task inside its tenant's scope: one transaction, which commits when the function returns.
+
+    `@shared_task(base=TenantTask)` above `def reindex(*, tenant_id: int, product_id: str) -> None`. Calling or
+    queuing it without `tenant_id=<number>` raises TypeError at once. A task without this base has no tenant; work
+    that takes several transactions, or talks to the network, is such a task and opens its own short scopes.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with tenant_scope(self._tenant_id(kwargs)):
+            return super().__call__(*args, **kwargs)
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any) -> AsyncResult[Any]:
+        self._tenant_id(kwargs or {})
+        return super().apply_async(args, kwargs, *rest, **options)
+
+    def _tenant_id(self, kwargs: dict[str, Any]) -> int:
+        tenant_id = kwargs.get("tenant_id")
+        if type(tenant_id) is not int:
+            raise TypeError(f"{self.name} needs the keyword tenant_id=<the tenant's number>, not {tenant_id!r}.")
+        return tenant_id

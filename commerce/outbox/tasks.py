@@ -1,0 +1,29 @@
+"""Beat's work on the outbox."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from commerce.db.scope import tenant_scope
+from commerce.outbox import operations, queries
+
+BATCH = 5_000
+
+
+@shared_task
+def prune() -> int:
+    """Delete the events delivered more than OUTBOX_KEEP_DAYS (default 7) ago, in short transactions per tenant.
+
+    Dead events stay until somebody has seen to them. Returns how many were deleted.
+    """
+    before = timezone.now() - timedelta(days=getattr(settings, "OUTBOX_KEEP_DAYS", 7))
+    deleted = 0
+    for tenant_id in queries.list_tenant_ids():
+        batch = BATCH
+        while batch == BATCH:
+            with tenant_scope(tenant_id):
+                batch = operations.delete_delivered_events(before=before, at_most=BATCH)
+            deleted += batch
+    return deleted

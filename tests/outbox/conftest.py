@@ -1,0 +1,102 @@
+"""No relay but the tests' own works on the outbox while these tests run, and each begins with nothing due."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from commerce import outbox
+from commerce.db.scope import tenant_scope
+from commerce.outbox.models import Event
+from commerce.outbox.registry import EventRecord, Subscriptions
+from commerce.outbox.relay import Options, Relay
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_other_relay(_database):
+    """Stop the stack's own relay for the time being."""
+    directory = os.environ.get("COMMERCE_STACK_DIR")
+    if not directory:
+        yield
+        return
+    stack = [sys.executable, "-m", "commerce.stack", "--dir", directory]
+    subprocess.run([*stack, "stop", "relay"], check=True, cwd=PROJECT)
+    yield
+    subprocess.run([*stack, "start", "relay"], check=True, cwd=PROJECT)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_due(_no_other_relay):
+    Relay(subscribers=Subscriptions()).drain()
+
+
+class Inbox:
+    """A subscriber that keeps what it gets, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.events: list[EventRecord] = []
+        self.fail: Callable[[EventRecord], bool] = lambda event: False
+
+    def __call__(self, event: EventRecord) -> None:
+        if self.fail(event):
+            raise ValueError(f"told to fail on version {event.object_version}")
+        self.events.append(event)
+
+    def versions(self, object_id: UUID) -> list[int]:
+        return [event.object_version for event in self.events if event.object_id == object_id]
+
+
+@pytest.fixture
+def inbox():
+    return Inbox()
+
+
+@pytest.fixture
+def make_relay(inbox):
+    """Return a function that makes a relay whose only subscriber is the inbox, of events of type `test.*`."""
+
+    def make(**options) -> Relay:
+        subscribers = Subscriptions()
+        subscribers.subscribe("test.*", inbox)
+        return Relay(subscribers=subscribers, options=Options(**{"first_delay": 0.05, **options}))
+
+    return make
+
+
+def new_event(
+    object_id: UUID | None = None, version: int = 1, event_type: str = "test.thing.changed"
+) -> outbox.NewEvent:
+    return outbox.NewEvent(event_type, "Thing", object_id or uuid4(), version, {"sku": f"A-{version}"}, "user:1")
+
+
+def publish(shop, *events: outbox.NewEvent) -> list[UUID]:
+    """Publish events of a shop in a transaction of their own."""
+    with tenant_scope(shop.id):
+        return outbox.publish_many(events)
+
+
+def get_event(shop, event_id: UUID) -> Event:
+    with tenant_scope(shop.id):
+        return Event.objects.get(id=event_id)
+
+
+def count_by_status(shop) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    with tenant_scope(shop.id):
+        for status in Event.objects.values_list("status", flat=True):
+            counts[status] = counts.get(status, 0) + 1
+    return counts
+
+
+def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
+    deadline = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.02)

@@ -1,0 +1,6 @@
+"""Settings of the relays and workers that these tests start: with an app whose subscriber and tasks write down
+what they see."""
+
+from tests.settings import *  # noqa: F403
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.outbox.recorder"]  # noqa: F405
