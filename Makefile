@@ -62,8 +62,8 @@ audit: $(READY) ## Look the locked libraries up among known vulnerabilities (nee
 	  echo "audit: NOT DONE, pypi.org does not answer here."; test -z "$${COMMERCE_REQUIRE_AUDIT:-}"; exit; \
 	fi; \
 	list=$$(mktemp); trap 'rm -f "$$list"' EXIT; \
-	$(UV) export --quiet --frozen --all-extras --no-hashes --output-file "$$list" >/dev/null; \
-	$(PYTHON) -m pip_audit --disable-pip --no-deps --progress-spinner off --requirement "$$list"
+	$(UV) export --quiet --frozen --all-extras --output-file "$$list" >/dev/null; \
+	$(PYTHON) -m pip_audit --strict --disable-pip --require-hashes --progress-spinner off --requirement "$$list"
 
 ##@ Deployment
 

@@ -30,6 +30,8 @@ class Stack:
     def __post_init__(self) -> None:
         self.directory = self.directory.absolute()
         if self.directory.exists():
+            if not self.directory.is_dir():
+                raise StackError(f"{self.directory} is no directory.")
             owner = self.directory.stat().st_uid
             if owner != os.geteuid():
                 raise StackError(f"{self.directory} belongs to {_user(owner)}: run as that user, or remove it.")
