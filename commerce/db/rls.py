@@ -14,6 +14,8 @@ PLATFORM_TABLES = frozenset(
 )
 # Platform tables that the application has no business with.
 OPERATOR_TABLES = frozenset({"auth_group", "auth_group_permissions", "tenant_migration", "tenants_platformaudit"})
+# Tenants' tables that the relay works on, for all tenants at once (AllowRelay).
+RELAY_TABLES = frozenset({"outbox_event"})
 # Tables of other people's apps that we make tenant-owned: the editor adds the column.
 ADOPTED_TABLES = frozenset({"django_admin_log"})
 
@@ -22,7 +24,7 @@ CREATE OR REPLACE FUNCTION current_tenant() RETURNS integer LANGUAGE sql STABLE 
 $$ SELECT nullif(current_setting('app.tenant_id', true), '')::integer $$;
 CREATE OR REPLACE FUNCTION raise_version() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN
-  IF NEW.version = OLD.version THEN NEW.version := OLD.version + 1; END IF;
+  NEW.version := OLD.version + 1;  -- whatever a stale object brings: a version never comes back
   IF NEW.updated_at = OLD.updated_at THEN NEW.updated_at := statement_timestamp(); END IF;
   RETURN NEW;
 END $$
