@@ -37,6 +37,14 @@ def stack_command():
     return call
 
 
+@pytest.fixture
+def stack_directory(stack_command, tmp_path):
+    """Return a directory for a stack of our own, whose data is deleted after the test, wherever it is."""
+    directory = tmp_path / "with space" / "stack"
+    yield directory
+    assert stack_command("reset", directory=directory).returncode == 0
+
+
 @contextlib.contextmanager
 def running(parts: str, command: str = 'echo "$COMMERCE_STACK_DIR"; cat'):
     """Run a stack of our own until the block ends; gives its `run` process and its directory."""

@@ -17,16 +17,14 @@ def test_data_of_another_version_is_refused_with_the_remedy():
         binaries.find_postgres("wheels", major=9)
 
 
-def test_unknown_source_is_refused(stack_command, tmp_path):
-    done = stack_command("up", "--only", "redis", directory=tmp_path / "stack", STACK_BINARIES="brew")
+def test_unknown_source_is_refused(stack_command, stack_directory):
+    done = stack_command("up", "--only", "redis", directory=stack_directory, STACK_BINARIES="brew")
     assert done.returncode == 1
     assert done.stderr.endswith("stack: STACK_BINARIES=brew is unknown: use system or wheels.\n")
 
 
-def test_missing_program_names_its_remedy(stack_command, tmp_path):
-    done = stack_command(
-        "up", "--only", "redis", directory=tmp_path / "stack", STACK_BINARIES="system", PATH="/nowhere"
-    )
+def test_missing_program_names_its_remedy(stack_command, stack_directory):
+    done = stack_command("up", "--only", "redis", directory=stack_directory, STACK_BINARIES="system", PATH="/nowhere")
     assert done.returncode == 1
     assert "No redis-server found (system). Install one (apt-get install redis-server)" in done.stderr
 

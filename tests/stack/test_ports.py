@@ -22,15 +22,15 @@ def test_ports_lie_below_those_of_outgoing_connections():
     assert max(ports.candidates(0, scattered=True)) < 32768
 
 
-def test_port_taken_by_another_program_is_refused_before_anything_starts(stack_command, tmp_path):
+def test_port_taken_by_another_program_is_refused_before_anything_starts(stack_command, stack_directory):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        done = stack_command("up", "--only", "web", directory=tmp_path / "stack", PORT=str(port))
+        done = stack_command("up", "--only", "web", directory=stack_directory, PORT=str(port))
     assert done.returncode == 1
     assert done.stderr.startswith(f"stack: PORT={port} is taken by another program")
-    assert stack_command("status", directory=tmp_path / "stack").returncode == 3
+    assert stack_command("status", directory=stack_directory).returncode == 3
 
 
-def test_port_that_is_no_number_is_refused(stack_command, tmp_path):
-    done = stack_command("up", "--only", "web", directory=tmp_path / "stack", PORT="http")
+def test_port_that_is_no_number_is_refused(stack_command, stack_directory):
+    done = stack_command("up", "--only", "web", directory=stack_directory, PORT="http")
     assert (done.returncode, done.stderr) == (1, "stack: PORT=http is no TCP port.\n")

@@ -30,20 +30,19 @@ def test_second_start_finds_the_first(redis_stack, stack_command):
     assert Stack(redis_stack).state.processes == before
 
 
-def test_process_that_dies_at_its_start_is_reported_with_the_end_of_its_log(stack_command, tmp_path):
+def test_process_that_dies_at_its_start_is_reported_with_the_end_of_its_log(stack_command, stack_directory, tmp_path):
     fake = tmp_path / "bin" / "redis-server"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\nfor n in $(seq 30); do echo line $n; done\necho it broke\nexit 1\n")
     for path in (fake, *fake.parents[:4]):
         path.chmod(0o755)
     environment = {"STACK_BINARIES": "system", "PATH": f"{fake.parent}:/usr/bin:/bin"}
-    done = stack_command("up", "--only", "cache", directory=tmp_path / "stack", **environment)
+    done = stack_command("up", "--only", "cache", directory=stack_directory, **environment)
     assert done.returncode == 1
     assert "stack: cache died. The end of " in done.stderr
     assert done.stderr.endswith("    line 30\n    it broke\n")
     assert "    line 12\n" in done.stderr
     assert "    line 11\n" not in done.stderr
-    assert stack_command("reset", directory=tmp_path / "stack").returncode == 0
 
 
 def test_cache_evicts_and_broker_does_not(redis_stack):
@@ -91,13 +90,13 @@ def test_whole_stack_is_healthy(shared_stack, stack_command):
     assert supervise.died(shared_stack) == []
 
 
-def test_unknown_process_is_refused_by_name(stack_command, tmp_path):
+def test_unknown_process_is_refused_by_name(stack_command, stack_directory):
     for arguments in (["start", "kafka"], ["up", "--only", "kafka"]):
-        done = stack_command(*arguments, directory=tmp_path / "stack")
+        done = stack_command(*arguments, directory=stack_directory)
         assert done.returncode == 1
         assert done.stderr.startswith("stack: Unknown process 'kafka': choose among ")
 
 
-def test_log_of_nothing_is_a_clear_error(stack_command, tmp_path):
-    done = stack_command("logs", directory=tmp_path / "stack")
+def test_log_of_nothing_is_a_clear_error(stack_command, stack_directory):
+    done = stack_command("logs", directory=stack_directory)
     assert (done.returncode, done.stderr.startswith("stack: No log of any process in ")) == (1, True)
