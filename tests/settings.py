@@ -5,7 +5,11 @@ import os
 # Never the developer's own stack: only what `make test` (or an explicit COMMERCE_ENV_FILE) names.
 os.environ.setdefault("COMMERCE_ENV_FILE", "")
 
+from commerce import settings as project
 from commerce.settings import *  # noqa: F403
 
 ENVIRONMENT = "test"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# To break what only a superuser can break, inside a transaction that is rolled back.
+_superuser = project._database("STACK_SUPERUSER_URL")
+DATABASES = {**project.DATABASES, **({"superuser": _superuser} if _superuser else {})}
