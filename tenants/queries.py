@@ -1,11 +1,14 @@
 """Reads of tenants, domains, channels and people."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
+from commerce.db.rows import fetch
 from tenants.models import Channel, GroupMember, PermissionGroup, Tenant, User
 
 
@@ -79,3 +82,45 @@ def list_permission_codes(user_id: UUID) -> list[str]:
     groups = GroupMember.objects.filter(user_id=user_id).values("group_id")
     lists = PermissionGroup.objects.filter(id__in=groups).values_list("permissions", flat=True)
     return sorted({code for codes in lists for code in codes})
+
+
+class ChannelRow(NamedTuple):
+    """A market of the tenant, as reads for shoppers pass it on."""
+
+    id: UUID
+    slug: str
+    name: str
+    currency: str
+    default_country: str
+    countries: tuple[str, ...]
+    languages: tuple[str, ...]
+    is_active: bool
+
+    @property
+    def metadata_table(self) -> str:
+        return "tenants_channel"
+
+    @property
+    def language(self) -> str | None:
+        """The channel's first language, by which its lists are ordered."""
+        return self.languages[0] if self.languages else None
+
+
+_CHANNELS = """
+SELECT id, slug, name, currency, default_country, countries, languages, is_active
+FROM tenants_channel ORDER BY slug
+"""
+
+
+def list_channel_rows() -> list[ChannelRow]:
+    """Return the channels of the scope's tenant, by slug. One statement."""
+    return [
+        ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7]))
+        for row in fetch(_CHANNELS)
+    ]
+
+
+def list_metadata(table: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    """Return the public metadata of objects of one table of the scope's tenant, by id."""
+    found = fetch(f"SELECT id, metadata FROM {table} WHERE id = ANY(%s)", [list(ids)])
+    return {key: json.loads(metadata) for key, metadata in found}

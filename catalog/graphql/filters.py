@@ -1,0 +1,260 @@
+"""From the inputs `filter` and `where` to conditions. What cannot be answered is refused by name, never left out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLError
+
+from catalog.queries import conditions
+from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Every, Pending, PriceWithin
+from catalog.queries.groups import GroupFilter
+from commerce.graphql.ids import from_global_id, split_global_id
+
+Reader = Callable[[Any], Pending]
+
+
+def read_filter(given: Mapping[str, Any]) -> list[Pending]:
+    """Return the conditions of a ProductFilterInput; null and empty lists do not narrow."""
+    return [
+        _FILTER[name](value)
+        for name, value in given.items()
+        if value is not None and value != [] and name not in ("channel",)
+    ]
+
+
+def read_where(given: Mapping[str, Any]) -> list[Pending]:
+    """Return the conditions of a ProductWhereInput; null does not narrow."""
+    return [_WHERE[name](value) for name, value in given.items() if value is not None]
+
+
+def read_category_filter(given: Mapping[str, Any] | None, level: int | None) -> GroupFilter:
+    """Return what a CategoryFilterInput and a level ask for."""
+    return _group_filter(given or {}, "Category", level)
+
+
+def read_collection_filter(given: Mapping[str, Any] | None) -> GroupFilter:
+    """Return what a CollectionFilterInput asks for."""
+    return _group_filter(given or {}, "Collection", None)
+
+
+def _group_filter(given: Mapping[str, Any], kind: str, level: int | None) -> GroupFilter:
+    updated = given.get("updated_at") or {}
+    return GroupFilter(
+        ids=_ids(kind, given["ids"]) if given.get("ids") else None,
+        slugs=given.get("slugs") or None,
+        level=level,
+        search=given.get("search") or None,
+        metadata=tuple((pair["key"], pair.get("value")) for pair in given.get("metadata") or ()),
+        updated_from=updated.get("gte"),
+        updated_to=updated.get("lte"),
+    )
+
+
+def _ids(kind: str, values: Sequence[str]) -> list[UUID]:
+    return [from_global_id(value, kind) for value in values]
+
+
+def _constant(wanted: bool, holds: bool) -> Pending:
+    """Return the condition that something is as wanted which `holds` for everything that a shopper sees."""
+    return ALWAYS if wanted == holds else NEVER
+
+
+def _metadata(pairs: Sequence[Mapping[str, Any]]) -> Pending:
+    return Every(
+        tuple(
+            conditions.has_metadata(pair["key"], None if pair.get("value") is None else [pair["value"]])
+            for pair in pairs
+        )
+    )
+
+
+def _price_range(minimal: bool, given: Mapping[str, Any]) -> Pending:
+    least, most = (None if value is None else Decimal(str(value)) for value in (given.get("gte"), given.get("lte")))
+    return PriceWithin(minimal, least, most)
+
+
+def _stocks(given: Mapping[str, Any]) -> Pending:
+    quantity = given.get("quantity") or {}
+    warehouses = given.get("warehouse_ids")
+    return conditions.with_stock(
+        _ids("Warehouse", warehouses) if warehouses else None, quantity.get("gte"), quantity.get("lte")
+    )
+
+
+# --- Choices: eq, oneOf, range ------------------------------------------------------------------------
+
+
+def _one(field: str, given: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """Return which of eq, oneOf and range was given, and its value; None where none was."""
+    found = [(name, value) for name, value in given.items() if value is not None]
+    if len(found) > 1:
+        raise GraphQLError(f"Only one of eq, oneOf and range can be given: `{field}`.")
+    return found[0] if found else None
+
+
+def _choices(field: str, given: Mapping[str, Any]) -> list[Any]:
+    found = _one(field, given)
+    if found is None:
+        return []
+    name, value = found
+    return [value] if name == "eq" else list(value)
+
+
+def _texts(field: str, condition: Callable[[list[str]], Pending], given: Mapping[str, Any]) -> Pending:
+    return condition(_choices(field, given))
+
+
+def _keys(field: str, kind: str, condition: Callable[[list[UUID]], Pending], given: Mapping[str, Any]) -> Pending:
+    return condition(_ids(kind, _choices(field, given)))
+
+
+def _price(field: str, minimal: bool, given: Mapping[str, Any]) -> Pending:
+    found = _one(field, given)
+    if found is None:
+        return NEVER
+    name, value = found
+    if name == "range":
+        return PriceWithin(minimal, value.get("gte"), value.get("lte"))
+    return PriceWithin(minimal, amounts=(value,) if name == "eq" else tuple(value))
+
+
+def _updated(given: Mapping[str, Any]) -> Pending:
+    found = _one("updatedAt", given)
+    if found is None:
+        return NEVER
+    name, value = found
+    if name == "range":
+        return conditions.updated_within(value.get("gte"), value.get("lte"))
+    return conditions.updated_at([value] if name == "eq" else value)
+
+
+# --- Attributes ---------------------------------------------------------------------------------------
+
+
+def _attributes(given: Sequence[Mapping[str, Any]]) -> Pending:
+    return Every(tuple(_attribute(attribute) for attribute in given))
+
+
+def _attribute(given: Mapping[str, Any]) -> Pending:
+    slug = given.get("slug")
+    if not slug:
+        raise GraphQLError("`attributes.slug` is required: name the attribute by its slug.")
+    ways = [(name, value) for name, value in given.items() if name != "slug" and value is not None and value != []]
+    if len(ways) > 1:
+        raise GraphQLError(f"Only one way of saying which values can be given for the attribute {slug!r}.")
+    if not ways:
+        return conditions.with_any_value(slug) if "values" not in given else ALWAYS
+    name, value = ways[0]
+    return _ATTRIBUTE[name](slug, value)
+
+
+def _within(column: str, slug: str, given: Mapping[str, Any]) -> Pending:
+    return conditions.with_values_within(slug, column, given.get("gte"), given.get("lte"))
+
+
+def _value(slug: str, given: Mapping[str, Any]) -> Pending:
+    ways = [(name, value) for name, value in given.items() if value is not None]
+    if len(ways) != 1:
+        raise GraphQLError(f"Exactly one way of saying which value must be given for the attribute {slug!r}.")
+    name, value = ways[0]
+    return _VALUE[name](slug, value)
+
+
+def _numeric(slug: str, given: Mapping[str, Any]) -> Pending:
+    found = _one("attributes.value.numeric", given)
+    if found is None:
+        return NEVER
+    name, value = found
+    if name == "range":
+        bounds = {key: None if bound is None else float(bound) for key, bound in value.items()}
+        return _within("numeric", slug, bounds)
+    return conditions.with_values(slug, "numeric", [float(v) for v in ([value] if name == "eq" else value)])
+
+
+def _reference(slug: str, given: Mapping[str, Any]) -> Pending:
+    for name, value in given.items():
+        if value is not None and name != "referenced_ids":
+            raise GraphQLError(f"Filtering by `attributes.value.reference.{_camel(name)}` is not supported.")
+    wanted = given.get("referenced_ids") or {}
+    parts: list[Pending] = []
+    if wanted.get("contains_any") is not None:
+        parts.append(conditions.with_values(slug, "reference_id", [_key(value) for value in wanted["contains_any"]]))
+    for value in wanted.get("contains_all") or ():
+        parts.append(conditions.with_values(slug, "reference_id", [_key(value)]))  # noqa: PERF401
+    return Every(tuple(parts))
+
+
+def _key(value: str) -> UUID:
+    kind, _ = split_global_id(value)
+    return from_global_id(value, kind)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+_ATTRIBUTE: dict[str, Callable[[str, Any], Pending]] = {
+    "values": lambda slug, value: conditions.with_values(slug, "slug", value),
+    "values_range": partial(_within, "numeric"),
+    "date": partial(_within, "date"),
+    "date_time": partial(_within, "date_time"),
+    "boolean": lambda slug, value: conditions.with_values(slug, "boolean", [value]),
+    "value": _value,
+}
+_VALUE: dict[str, Callable[[str, Any], Pending]] = {
+    "slug": lambda slug, value: conditions.with_values(slug, "slug", _choices("attributes.value.slug", value)),
+    "name": lambda slug, value: conditions.with_values(slug, "name", _choices("attributes.value.name", value)),
+    "numeric": _numeric,
+    "date": partial(_within, "date"),
+    "date_time": partial(_within, "date_time"),
+    "boolean": lambda slug, value: conditions.with_values(slug, "boolean", [value]),
+    "reference": _reference,
+}
+
+
+# --- The inputs, field by field -----------------------------------------------------------------------
+
+_COMMON: dict[str, Reader] = {
+    "metadata": _metadata,
+    "ids": lambda ids: conditions.with_ids(_ids("Product", ids)),
+    "is_available": conditions.is_purchasable,
+    "is_published": partial(_constant, holds=True),
+    "is_visible_in_listing": partial(_constant, holds=True),
+    "published_from": conditions.published_by,
+    "available_from": conditions.purchasable_by,
+    "has_category": conditions.has_category,
+    "attributes": _attributes,
+    "stock_availability": lambda wanted: conditions.in_stock(wanted.value == "IN_STOCK"),
+    "stocks": _stocks,
+    # There are no such products yet, so that this is the truth about all of them.
+    "gift_card": partial(_constant, holds=False),
+    "has_preordered_variants": partial(_constant, holds=False),
+}
+_FILTER: dict[str, Reader] = {
+    **_COMMON,
+    "collections": lambda ids: conditions.in_groups(_ids("Collection", ids)),
+    "categories": lambda ids: conditions.in_groups(_ids("Category", ids)),
+    "product_types": lambda ids: conditions.of_types(_ids("ProductType", ids)),
+    "search": conditions.matching,
+    "price": partial(_price_range, False),
+    "minimal_price": partial(_price_range, True),
+    "updated_at": lambda given: conditions.updated_within(given.get("gte"), given.get("lte")),
+    "slugs": conditions.with_slugs,
+}
+_WHERE: dict[str, Reader] = {
+    **_COMMON,
+    "name": partial(_texts, "name", conditions.with_names),
+    "slug": partial(_texts, "slug", conditions.with_slugs),
+    "product_type": partial(_keys, "productType", "ProductType", conditions.of_types),
+    "category": partial(_keys, "category", "Category", conditions.in_groups),
+    "collection": partial(_keys, "collection", "Collection", conditions.in_groups),
+    "price": partial(_price, "price", False),
+    "minimal_price": partial(_price, "minimalPrice", True),
+    "updated_at": _updated,
+    "AND": lambda parts: Every(tuple(Every(tuple(read_where(part))) for part in parts)),
+    "OR": lambda parts: AnyOf(tuple(Every(tuple(read_where(part))) for part in parts)),
+}

@@ -1,0 +1,251 @@
+"""What lists are filtered and ordered by."""
+
+from typing import Any
+
+import graphene
+
+from commerce.graphql.enums import OrderDirection
+from commerce.graphql.scalars import Date, DateTime, Decimal
+
+
+def _list(of: Any) -> graphene.List:
+    return graphene.List(graphene.NonNull(of))
+
+
+class IntRangeInput(graphene.InputObjectType):
+    """From one whole number to another, both included."""
+
+    gte = graphene.Int()
+    lte = graphene.Int()
+
+
+class PriceRangeInput(graphene.InputObjectType):
+    """From one price to another, both included."""
+
+    gte = graphene.Float()
+    lte = graphene.Float()
+
+
+class DecimalRangeInput(graphene.InputObjectType):
+    """From one number to another, both included."""
+
+    gte = Decimal()
+    lte = Decimal()
+
+
+class DateRangeInput(graphene.InputObjectType):
+    """From one date to another, both included."""
+
+    gte = Date()
+    lte = Date()
+
+
+class DateTimeRangeInput(graphene.InputObjectType):
+    """From one instant to another, both included."""
+
+    gte = DateTime()
+    lte = DateTime()
+
+
+class StringFilterInput(graphene.InputObjectType):
+    """A text, or one of several."""
+
+    eq = graphene.String()
+    one_of = _list(graphene.String)
+
+
+class GlobalIDFilterInput(graphene.InputObjectType):
+    """An id, or one of several."""
+
+    eq = graphene.ID()
+    one_of = _list(graphene.ID)
+
+
+class DecimalFilterInput(graphene.InputObjectType):
+    """A number, one of several, or a range."""
+
+    eq = Decimal()
+    one_of = _list(Decimal)
+    range = graphene.Field(DecimalRangeInput)
+
+
+class DateTimeFilterInput(graphene.InputObjectType):
+    """An instant, one of several, or a range."""
+
+    eq = DateTime()
+    one_of = _list(DateTime)
+    range = graphene.Field(DateTimeRangeInput)
+
+
+class ContainsFilterInput(graphene.InputObjectType):
+    """Any or all of several."""
+
+    contains_any = _list(graphene.String)
+    contains_all = _list(graphene.String)
+
+
+class MetadataFilter(graphene.InputObjectType):
+    """A key of the public metadata, and its value if that matters."""
+
+    key = graphene.String(required=True)
+    value = graphene.String()
+
+
+class StockAvailability(graphene.Enum):
+    """Whether there are pieces to sell."""
+
+    IN_STOCK = "IN_STOCK"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+
+
+class AssignedAttributeReferenceInput(graphene.InputObjectType):
+    """What an attribute refers to."""
+
+    referenced_ids = graphene.Field(ContainsFilterInput)
+    page_slugs = graphene.Field(ContainsFilterInput)
+    product_slugs = graphene.Field(ContainsFilterInput)
+    product_variant_skus = graphene.Field(ContainsFilterInput)
+    category_slugs = graphene.Field(ContainsFilterInput)
+    collection_slugs = graphene.Field(ContainsFilterInput)
+
+
+class AssignedAttributeValueInput(graphene.InputObjectType):
+    """The value of an attribute; one of these."""
+
+    slug = graphene.Field(StringFilterInput)
+    name = graphene.Field(StringFilterInput)
+    numeric = graphene.Field(DecimalFilterInput)
+    date = graphene.Field(DateRangeInput)
+    date_time = graphene.Field(DateTimeRangeInput)
+    boolean = graphene.Boolean()
+    reference = graphene.Field(AssignedAttributeReferenceInput)
+
+
+class AttributeInput(graphene.InputObjectType):
+    """An attribute by its slug, and one way of saying which values; none: any value."""
+
+    slug = graphene.String()
+    value = graphene.Field(AssignedAttributeValueInput)
+    values = _list(graphene.String)
+    values_range = graphene.Field(IntRangeInput)
+    date_time = graphene.Field(DateTimeRangeInput)
+    date = graphene.Field(DateRangeInput)
+    boolean = graphene.Boolean()
+
+
+class ProductStockFilterInput(graphene.InputObjectType):
+    """Free pieces of a variant, in all warehouses or in these together."""
+
+    warehouse_ids = _list(graphene.ID)
+    quantity = graphene.Field(IntRangeInput)
+
+
+class ProductFilterInput(graphene.InputObjectType):
+    """What a list of products is narrowed by; an empty list does not narrow."""
+
+    is_published = graphene.Boolean()
+    collections = _list(graphene.ID)
+    categories = _list(graphene.ID)
+    has_category = graphene.Boolean()
+    attributes = _list(AttributeInput)
+    stock_availability = graphene.Field(StockAvailability)
+    stocks = graphene.Field(ProductStockFilterInput)
+    search = graphene.String()
+    metadata = _list(MetadataFilter)
+    published_from = DateTime()
+    is_available = graphene.Boolean()
+    available_from = DateTime()
+    is_visible_in_listing = graphene.Boolean()
+    price = graphene.Field(PriceRangeInput)
+    minimal_price = graphene.Field(PriceRangeInput)
+    updated_at = graphene.Field(DateTimeRangeInput)
+    product_types = _list(graphene.ID)
+    gift_card = graphene.Boolean()
+    ids = _list(graphene.ID)
+    has_preordered_variants = graphene.Boolean()
+    slugs = _list(graphene.String)
+    channel = graphene.String()
+
+
+class ProductWhereInput(graphene.InputObjectType):
+    """What a list of products is narrowed by, with AND and OR; an empty list of choices leaves nothing."""
+
+    metadata = _list(MetadataFilter)
+    ids = _list(graphene.ID)
+    name = graphene.Field(StringFilterInput)
+    slug = graphene.Field(StringFilterInput)
+    product_type = graphene.Field(GlobalIDFilterInput)
+    category = graphene.Field(GlobalIDFilterInput)
+    collection = graphene.Field(GlobalIDFilterInput)
+    is_available = graphene.Boolean()
+    is_published = graphene.Boolean()
+    is_visible_in_listing = graphene.Boolean()
+    published_from = DateTime()
+    available_from = DateTime()
+    has_category = graphene.Boolean()
+    price = graphene.Field(DecimalFilterInput)
+    minimal_price = graphene.Field(DecimalFilterInput)
+    attributes = _list(AttributeInput)
+    stock_availability = graphene.Field(StockAvailability)
+    stocks = graphene.Field(ProductStockFilterInput)
+    gift_card = graphene.Boolean()
+    has_preordered_variants = graphene.Boolean()
+    updated_at = graphene.Field(DateTimeFilterInput)
+    AND = _list(lambda: ProductWhereInput)
+    OR = _list(lambda: ProductWhereInput)
+
+
+class ProductOrderField(graphene.Enum):
+    """What products are ordered by."""
+
+    NAME = "NAME"
+    RANK = "RANK"
+    PRICE = "PRICE"
+    MINIMAL_PRICE = "MINIMAL_PRICE"
+    LAST_MODIFIED = "LAST_MODIFIED"
+    DATE = "DATE"
+    TYPE = "TYPE"
+    PUBLISHED = "PUBLISHED"
+    PUBLICATION_DATE = "PUBLICATION_DATE"
+    PUBLISHED_AT = "PUBLISHED_AT"
+    LAST_MODIFIED_AT = "LAST_MODIFIED_AT"
+    COLLECTION = "COLLECTION"
+    RATING = "RATING"
+    CREATED_AT = "CREATED_AT"
+
+
+class ProductOrder(graphene.InputObjectType):
+    """The order of a list of products."""
+
+    direction = graphene.Field(OrderDirection, required=True)
+    channel = graphene.String()
+    attribute_id = graphene.ID()
+    field = graphene.Field(ProductOrderField)
+
+
+class CategoryFilterInput(graphene.InputObjectType):
+    """What a list of categories is narrowed by; an empty list does not narrow."""
+
+    search = graphene.String()
+    metadata = _list(MetadataFilter)
+    ids = _list(graphene.ID)
+    slugs = _list(graphene.String)
+    updated_at = graphene.Field(DateTimeRangeInput)
+
+
+class CollectionPublished(graphene.Enum):
+    """Whether shoppers see a collection."""
+
+    PUBLISHED = "PUBLISHED"
+    HIDDEN = "HIDDEN"
+
+
+class CollectionFilterInput(graphene.InputObjectType):
+    """What a list of collections is narrowed by; an empty list does not narrow."""
+
+    published = graphene.Field(CollectionPublished)
+    search = graphene.String()
+    metadata = _list(MetadataFilter)
+    ids = _list(graphene.ID)
+    slugs = _list(graphene.String)
+    channel = graphene.String()

@@ -1,0 +1,107 @@
+"""From the arguments of a list of products to the list that is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLError
+
+from catalog.graphql.filters import read_filter, read_where
+from catalog.queries.conditions import Pending, flatten, matching
+from catalog.queries.lists import ProductList
+from commerce.graphql.ids import from_global_id
+from tenants.graphql.context import ShopContext
+from tenants.queries import ChannelRow
+
+_ORDERS = {
+    "NAME": "NAME",
+    "PRICE": "PRICE",
+    "MINIMAL_PRICE": "PRICE",
+    "LAST_MODIFIED": "MODIFIED",
+    "LAST_MODIFIED_AT": "MODIFIED",
+    "DATE": "NEWEST",
+    "PUBLICATION_DATE": "NEWEST",
+    "PUBLISHED_AT": "NEWEST",
+    "PUBLISHED": "SLUG",  # what shoppers see is published: the tie-break alone decides
+    "TYPE": "TYPE",
+    "RATING": "RATING",
+    "CREATED_AT": "CREATED",
+    "COLLECTION": "POSITION",
+    "RANK": "RANK",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListArguments:
+    """The arguments of a list of products, checked as far as that needs no database.
+
+    Without `sortBy` the order is by slug, as in the dialect; by rank where there is a search.
+    """
+
+    channel: str | None
+    conditions: tuple[Pending, ...]
+    order: str
+    descending: bool
+    collection: UUID | None = None
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        channel: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | None = None,
+        sort_by: Mapping[str, Any] | None = None,
+        search: str | None = None,
+        in_collection: bool = False,
+    ) -> "ListArguments":
+        """Return the arguments, or raise GraphQLError naming the one that cannot be honoured."""
+        if filter is not None and where is not None:
+            raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
+        conditions = [*read_filter(filter or {}), *read_where(where or {}), *([matching(search)] if search else [])]
+        searches = bool(search or (filter or {}).get("search"))
+        default = "RANK" if searches else "POSITION" if in_collection else "SLUG"
+        order, descending = _order(sort_by or {}, default, searches)
+        collection = None
+        if order == "POSITION" and not in_collection:
+            collection = _one_collection(filter or {}, where or {})
+        return cls(
+            channel=channel or (filter or {}).get("channel") or (sort_by or {}).get("channel"),
+            conditions=tuple(conditions),
+            order=order,
+            descending=descending,
+            collection=collection,
+        )
+
+    def of(self, context: ShopContext, channel: ChannelRow) -> ProductList:
+        """Return the list that a channel shows now."""
+        return ProductList(
+            channel=channel,
+            now=context.now,
+            order=self.order,
+            descending=self.descending,
+            language=context.language(channel),
+            group=self.collection,
+            conditions=tuple(flatten(self.conditions, channel.currency)),
+        )
+
+
+def _order(given: Mapping[str, Any], default: str, searches: bool) -> tuple[str, bool]:
+    if given.get("attribute_id") is not None:
+        raise GraphQLError("Sorting by an attribute (`sortBy.attributeId`) is not supported.")
+    descending = bool(given) and given["direction"].value == "DESC"
+    if given.get("field") is None:
+        return default, descending or (default == "RANK" and not given)
+    field = given["field"].value
+    if field == "RANK" and not searches:
+        raise GraphQLError("Sorting by RANK is available only when using a search filter or search argument.")
+    return _ORDERS[field], descending
+
+
+def _one_collection(filter: Mapping[str, Any], where: Mapping[str, Any]) -> UUID:
+    """Return the collection whose order is asked for: the one that the list is narrowed to."""
+    given = filter.get("collections") or [((where.get("collection") or {}).get("eq"))]
+    if len(given) != 1 or given[0] is None:
+        raise GraphQLError("Sorting by COLLECTION is available only when filtering by exactly one collection.")
+    return from_global_id(given[0], "Collection")

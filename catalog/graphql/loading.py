@@ -1,0 +1,111 @@
+"""Reading what a level needs in one statement, and once per operation."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+
+from catalog.queries import attributes, groups, products
+from catalog.queries.rows import Assignment, CategoryRow, CollectionRow, MediaRow, ProductRow, VariantRow
+from tenants.graphql.context import ShopContext
+from tenants.queries import ChannelRow
+
+V = TypeVar("V")
+
+
+def load_in_channels(
+    context: ShopContext,
+    kind: Hashable,
+    pairs: Iterable[tuple[ChannelRow, UUID | None]],
+    read: Callable[[list[UUID], ChannelRow], Mapping[UUID, V]],
+) -> list[V | None]:
+    """Return what `read` finds for each key in its channel: one call per channel, None for None and for nothing."""
+    wanted = list(pairs)
+    by_channel: dict[ChannelRow, list[UUID]] = {}
+    for channel, key in wanted:
+        if key is not None:
+            by_channel.setdefault(channel, []).append(key)
+    found = {
+        channel.id: context.load((kind, channel.id), keys, partial(_swapped, read, channel))
+        for channel, keys in by_channel.items()
+    }
+    return [None if key is None else found[channel.id][key] for channel, key in wanted]
+
+
+def _swapped(
+    read: Callable[[list[UUID], ChannelRow], Mapping[UUID, V]], channel: ChannelRow, keys: list[UUID]
+) -> Mapping[UUID, V]:
+    return read(keys, channel)
+
+
+def load_products(context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]) -> list[ProductRow | None]:
+    """Return published products by channel and id."""
+    return load_in_channels(
+        context, "products", pairs, lambda ids, channel: products.list_products_by_id(ids, channel, context.now)
+    )
+
+
+def keep_products(context: ShopContext, rows: Iterable[ProductRow]) -> None:
+    """Remember products that were read already, so that what refers to them need not read them again."""
+    for row in rows:
+        kept: dict[UUID, Any] = context.once(("load", ("products", row.channel.id)), dict)
+        kept.setdefault(row.id, row)
+
+
+def load_variants_by_id(
+    context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]
+) -> list[VariantRow | None]:
+    """Return priced variants of published products by channel and id."""
+    return load_in_channels(
+        context, "variants by id", pairs, lambda ids, channel: products.list_variants_by_id(ids, channel, context.now)
+    )
+
+
+def load_collections(
+    context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]
+) -> list[CollectionRow | None]:
+    """Return published collections by channel and id."""
+    return load_in_channels(
+        context, "collections", pairs, lambda ids, channel: groups.list_collections_by_id(ids, channel, context.now)
+    )
+
+
+def load_categories(context: ShopContext, ids: Iterable[UUID | None]) -> list[CategoryRow | None]:
+    """Return categories by id."""
+    keys = list(ids)
+    found = context.load("categories", [key for key in keys if key is not None], groups.list_categories_by_id)
+    return [None if key is None else found[key] for key in keys]
+
+
+def load_variants(context: ShopContext, rows: Sequence[ProductRow]) -> list[list[VariantRow]]:
+    """Return the variants of each product."""
+    keep_products(context, rows)
+    pairs = [(row.channel, row.id) for row in rows]
+    return [found or [] for found in load_in_channels(context, "variants", pairs, products.list_variants)]
+
+
+def load_media(context: ShopContext, rows: Sequence[ProductRow]) -> list[list[MediaRow]]:
+    """Return the media of each product."""
+    found = context.load("media", [row.id for row in rows], products.list_media)
+    return [found[row.id] or [] for row in rows]
+
+
+def load_product_attributes(context: ShopContext, rows: Sequence[ProductRow]) -> list[list[Assignment]]:
+    """Return the attributes of each product."""
+    pairs = [(row.channel, row.id) for row in rows]
+    read = attributes.list_product_attributes
+    return [found or [] for found in load_in_channels(context, "product attributes", pairs, read)]
+
+
+def load_variant_attributes(context: ShopContext, rows: Sequence[VariantRow]) -> list[list[Assignment]]:
+    """Return the attributes of each variant."""
+    pairs = [(row.channel, row.id) for row in rows]
+    read = attributes.list_variant_attributes
+    return [found or [] for found in load_in_channels(context, "variant attributes", pairs, read)]
+
+
+def rich_text(text: str | None) -> Any:
+    """Return EditorJS that the database gave as JSON text, or None where there is none."""
+    return orjson.loads(text) or None if text else None

@@ -1,0 +1,351 @@
+"""Products and their variants, as shoppers of a channel see them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import graphene
+
+from catalog.graphql.assigned import AssignedAttribute, assigned
+from catalog.graphql.attributes import SelectedAttribute, VariantAttributeScope, in_scope
+from catalog.graphql.loading import (
+    load_categories,
+    load_in_channels,
+    load_media,
+    load_product_attributes,
+    load_products,
+    load_variant_attributes,
+    load_variants,
+    rich_text,
+)
+from catalog.graphql.media import Image, Picture, ProductImage, ProductMedia, picture, sized
+from catalog.graphql.pricing import (
+    ProductPrices,
+    ProductPricingInfo,
+    VariantPrices,
+    VariantPricingInfo,
+    product_prices,
+    variant_prices,
+)
+from catalog.graphql.translations import (
+    ProductTranslation,
+    ProductVariantTranslation,
+    resolve_named_translation,
+    resolve_translation,
+    translation_field,
+)
+from catalog.queries import groups, products
+from catalog.queries.rows import (
+    Assignment,
+    CategoryRow,
+    CollectionRow,
+    MediaRow,
+    ProductRow,
+    ProductTypeRow,
+    Texts,
+    VariantRow,
+)
+from commerce.graphql.batch import batch, column
+from commerce.graphql.connections import connection_field, paged
+from commerce.graphql.enums import CountryCode
+from commerce.graphql.ids import to_global_id
+from commerce.graphql.info import Info
+from commerce.graphql.paging import Page, PageRequest
+from commerce.graphql.scalars import DateTime, JSONString
+from tenants.graphql.context import ShopContext
+from tenants.graphql.metadata import ObjectWithMetadata
+from tenants.graphql.types import AddressInput
+
+MAX_QUANTITY = 50  # what shoppers are told at most, so that exact stock stays the shop's own business
+
+
+def _assigned_field() -> graphene.Field:
+    return graphene.Field(
+        AssignedAttribute,
+        slug=graphene.String(required=True, description="The attribute's slug."),
+        description="One attribute with its value, null where the object has no such attribute.",
+    )
+
+
+def _assigned_list() -> graphene.List:
+    return graphene.List(
+        graphene.NonNull(AssignedAttribute),
+        required=True,
+        limit=graphene.Int(default_value=100, description="How many at most."),
+        description="The attributes with their values.",
+    )
+
+
+def _named(assignments: Sequence[Assignment], slug: str) -> Assignment | None:
+    found = assigned([assignment for assignment in assignments if assignment.attribute.slug == slug])
+    return found[0] if found else None
+
+
+class ProductType(graphene.ObjectType):
+    """What a kind of product has."""
+
+    class Meta:
+        interfaces = (ObjectWithMetadata,)
+        possible_types = (ProductTypeRow,)
+
+    id = graphene.ID(required=True, description="The id.")
+    name = graphene.String(required=True, description="The name for people.")
+    slug = graphene.String(required=True, description="The name in filters, unique in the shop.")
+    is_shipping_required = graphene.Boolean(required=True, description="Whether such products are shipped.")
+
+    @batch
+    def resolve_id(rows: Sequence[ProductTypeRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id("ProductType", row.id) for row in rows]
+
+
+class ProductVariant(graphene.ObjectType):
+    """What is priced, stocked and sold."""
+
+    class Meta:
+        interfaces = (ObjectWithMetadata,)
+        possible_types = (VariantRow,)
+
+    id = graphene.ID(required=True, description="The id.")
+    name = graphene.String(required=True, description="The name for people.")
+    sku = graphene.String(description="The number that the shop keeps stock by.")
+    external_reference = graphene.String(description="The id in another system of the merchant.")
+    product = graphene.Field(lambda: Product, required=True, description="The product.")
+    channel = graphene.String(description="The slug of the channel.")
+    track_inventory = graphene.Boolean(required=True, description="Whether stock is counted.")
+    quantity_limit_per_customer = graphene.Int(description="How many pieces one customer may buy.")
+    quantity_available = graphene.Int(
+        country_code=CountryCode(description="Where it is to be sent; all warehouses of the channel count for now."),
+        description=f"How many pieces can be bought, {MAX_QUANTITY} at most.",
+    )
+    pricing = graphene.Field(VariantPricingInfo, description="What it costs.")
+    attributes = graphene.List(
+        graphene.NonNull(SelectedAttribute),
+        required=True,
+        variant_selection=VariantAttributeScope(description="Only those that shoppers choose by, or only the others."),
+        description="Its attributes with their values.",
+    )
+    assigned_attribute = _assigned_field()
+    assigned_attributes = graphene.List(
+        graphene.NonNull(AssignedAttribute),
+        required=True,
+        variant_selection=VariantAttributeScope(description="Only those that shoppers choose by, or only the others."),
+        limit=graphene.Int(default_value=100, description="How many at most."),
+        description="Its attributes with their values.",
+    )
+    media = graphene.List(graphene.NonNull(ProductMedia), description="The media of the product that show it.")
+    images = graphene.List(graphene.NonNull(ProductImage), description="The pictures of the product that show it.")
+    created = graphene.Field(DateTime, required=True, description="When it was made.")
+    updated_at = graphene.Field(DateTime, required=True, description="When it was changed last.")
+    translation = translation_field(ProductVariantTranslation)
+
+    resolve_created = column("created_at")
+    resolve_translation = resolve_named_translation
+
+    @batch
+    def resolve_id(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id("ProductVariant", row.id) for row in rows]
+
+    @batch
+    def resolve_product(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[ProductRow | None]:
+        return load_products(info.context, [(row.channel, row.product_id) for row in rows])
+
+    @batch
+    def resolve_channel(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[str]:
+        return [row.channel.slug for row in rows]
+
+    @batch
+    def resolve_quantity_available(
+        rows: Sequence[VariantRow], info: Info[ShopContext], country_code: Any = None
+    ) -> list[int]:
+        return [_available(row) for row in rows]
+
+    @batch
+    def resolve_pricing(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[VariantPrices]:
+        return [variant_prices(row) for row in rows]
+
+    @batch
+    def resolve_attributes(
+        rows: Sequence[VariantRow], info: Info[ShopContext], variant_selection: Any = None
+    ) -> list[list[Assignment]]:
+        return [in_scope(found, variant_selection) for found in load_variant_attributes(info.context, rows)]
+
+    @batch
+    def resolve_assigned_attribute(
+        rows: Sequence[VariantRow], info: Info[ShopContext], slug: str
+    ) -> list[Assignment | None]:
+        return [_named(found, slug) for found in load_variant_attributes(info.context, rows)]
+
+    @batch
+    def resolve_assigned_attributes(
+        rows: Sequence[VariantRow], info: Info[ShopContext], limit: int, variant_selection: Any = None
+    ) -> list[list[Assignment]]:
+        loaded = load_variant_attributes(info.context, rows)
+        return [assigned(in_scope(found, variant_selection))[: max(limit, 0)] for found in loaded]
+
+    @batch
+    def resolve_media(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
+        return _variant_media(rows, info)
+
+    @batch
+    def resolve_images(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
+        return [[row for row in media if row.type == "IMAGE"] for media in _variant_media(rows, info)]
+
+
+def _available(row: VariantRow) -> int:
+    most = min(row.quantity_limit_per_customer or MAX_QUANTITY, MAX_QUANTITY)
+    return max(min(row.free, most), 0) if row.track_inventory else most
+
+
+def _variant_media(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
+    found = info.context.load("variant media", [row.id for row in rows], products.list_variant_media)
+    return [found[row.id] or [] for row in rows]
+
+
+class Product(graphene.ObjectType):
+    """Something the shop offers; what is bought is one of its variants."""
+
+    class Meta:
+        interfaces = (ObjectWithMetadata,)
+        possible_types = (ProductRow,)
+
+    id = graphene.ID(required=True, description="The id.")
+    name = graphene.String(required=True, description="The name for people.")
+    slug = graphene.String(required=True, description="The name in addresses, unique in the shop.")
+    description = JSONString(description="The description, EditorJS.")
+    description_json = JSONString(description="The same as `description`.")
+    seo_title = graphene.String(description="The title for search engines.")
+    seo_description = graphene.String(description="The description for search engines.")
+    external_reference = graphene.String(description="The id in another system of the merchant.")
+    channel = graphene.String(description="The slug of the channel.")
+    rating = graphene.Float(description="The rating.")
+    created = graphene.Field(DateTime, required=True, description="When it was made.")
+    updated_at = graphene.Field(DateTime, required=True, description="When it was changed last.")
+    product_type = graphene.Field(ProductType, required=True, description="What kind of product it is.")
+    category = graphene.Field("catalog.graphql.groups.Category", description="The category.")
+    collections = graphene.List(
+        graphene.NonNull("catalog.graphql.groups.Collection"), description="The published collections that it is in."
+    )
+    pricing = graphene.Field(ProductPricingInfo, description="What its variants cost.")
+    is_available = graphene.Boolean(
+        address=AddressInput(description="Where it is to be sent; all warehouses of the channel count for now."),
+        description="Whether a variant can be bought now.",
+    )
+    is_available_for_purchase = graphene.Boolean(description="Whether it is on sale, in stock or not.")
+    default_variant = graphene.Field(ProductVariant, description="The first variant.")
+    variants = graphene.List(graphene.NonNull(ProductVariant), description="All variants that can be bought.")
+    product_variants = connection_field(ProductVariant, description="The variants that can be bought, by page.")
+    attributes = graphene.List(
+        graphene.NonNull(SelectedAttribute), required=True, description="Its attributes with their values."
+    )
+    assigned_attribute = _assigned_field()
+    assigned_attributes = _assigned_list()
+    thumbnail = graphene.Field(Image, args=sized(), description="The first picture.")
+    media = graphene.List(graphene.NonNull(ProductMedia), description="Its pictures and videos.")
+    images = graphene.List(graphene.NonNull(ProductImage), description="Its pictures.")
+    translation = translation_field(ProductTranslation)
+
+    resolve_created = column("created_at")
+    resolve_is_available_for_purchase = column("is_purchasable")
+    resolve_translation = resolve_translation
+
+    @batch
+    def resolve_id(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id("Product", row.id) for row in rows]
+
+    @batch
+    def resolve_description(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Any]:
+        return [rich_text(texts.description) for texts in _texts(rows, info)]
+
+    resolve_description_json = resolve_description
+
+    @batch
+    def resolve_seo_title(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
+        return [texts.seo_title or None for texts in _texts(rows, info)]
+
+    @batch
+    def resolve_seo_description(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
+        return [texts.seo_description or None for texts in _texts(rows, info)]
+
+    @batch
+    def resolve_channel(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str]:
+        return [row.channel.slug for row in rows]
+
+    @batch
+    def resolve_product_type(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[ProductTypeRow | None]:
+        found = info.context.load("types", [row.product_type_id for row in rows], products.list_product_types)
+        return [found[row.product_type_id] for row in rows]
+
+    @batch
+    def resolve_category(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[CategoryRow | None]:
+        return load_categories(info.context, [row.category_id for row in rows])
+
+    @batch
+    def resolve_collections(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[CollectionRow]]:
+        read = partial(_collections_of, info.context.now)
+        pairs = [(row.channel, row.id) for row in rows]
+        return [found or [] for found in load_in_channels(info.context, "collections of", pairs, read)]
+
+    @batch
+    def resolve_pricing(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[ProductPrices | None]:
+        return [product_prices(row) for row in rows]
+
+    @batch
+    def resolve_is_available(rows: Sequence[ProductRow], info: Info[ShopContext], address: Any = None) -> list[bool]:
+        return [row.is_purchasable and row.in_stock and row.price_min is not None for row in rows]
+
+    @batch
+    def resolve_variants(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[VariantRow]]:
+        return load_variants(info.context, rows)
+
+    @batch
+    def resolve_default_variant(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[VariantRow | None]:
+        return [found[0] if found else None for found in load_variants(info.context, rows)]
+
+    @paged()
+    def resolve_product_variants(
+        rows: Sequence[ProductRow], info: Info[ShopContext], page: PageRequest
+    ) -> list[Page[VariantRow]]:
+        return [Page.slice(found, page, lambda row: (row.id,)) for found in load_variants(info.context, rows)]
+
+    @batch
+    def resolve_attributes(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[Assignment]]:
+        return load_product_attributes(info.context, rows)
+
+    @batch
+    def resolve_assigned_attribute(
+        rows: Sequence[ProductRow], info: Info[ShopContext], slug: str
+    ) -> list[Assignment | None]:
+        return [_named(found, slug) for found in load_product_attributes(info.context, rows)]
+
+    @batch
+    def resolve_assigned_attributes(
+        rows: Sequence[ProductRow], info: Info[ShopContext], limit: int
+    ) -> list[list[Assignment]]:
+        return [assigned(found)[: max(limit, 0)] for found in load_product_attributes(info.context, rows)]
+
+    @batch
+    def resolve_thumbnail(
+        rows: Sequence[ProductRow], info: Info[ShopContext], size: int | None = None, format: Any = None
+    ) -> list[Picture | None]:
+        return [picture(info.context, url=row.image_url, file=row.image_file, alt=row.image_alt) for row in rows]
+
+    @batch
+    def resolve_media(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
+        return load_media(info.context, rows)
+
+    @batch
+    def resolve_images(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
+        return [[row for row in media if row.type == "IMAGE"] for media in load_media(info.context, rows)]
+
+
+def _texts(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Texts]:
+    """Return the long texts of products, reading those that did not come with their row."""
+    missing = [row.id for row in rows if row.texts is None]
+    found = info.context.load("texts", missing, products.list_texts) if missing else {}
+    return [row.texts or found.get(row.id) or Texts(None, "", "") for row in rows]
+
+
+def _collections_of(now: datetime, ids: list[UUID], channel: Any) -> dict[UUID, list[CollectionRow]]:
+    return groups.list_collections_of(ids, channel, now)

@@ -1,0 +1,164 @@
+"""The words of objects in other languages."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import graphene
+
+from catalog.graphql.loading import rich_text
+from catalog.queries.rows import TranslationRow
+from catalog.queries.translations import list_translations
+from commerce.graphql.batch import batch
+from commerce.graphql.enums import LanguageCodeEnum
+from commerce.graphql.ids import to_global_id
+from commerce.graphql.info import Info
+from commerce.graphql.scalars import JSONString
+from tenants.graphql.context import ShopContext
+from tenants.graphql.types import Language, LanguageDisplay, display_language
+
+
+def load_translations(context: ShopContext, ids: Sequence[UUID], language: str) -> list[TranslationRow | None]:
+    """Return the translation of each object into a language (BCP 47), None where there is none."""
+    found = context.load(("translations", language), ids, partial(_read, language))
+    return [found[key] for key in ids]
+
+
+def _read(language: str, ids: list[UUID]) -> dict[UUID, TranslationRow]:
+    return list_translations(ids, language)
+
+
+@batch
+def resolve_translation(
+    rows: Sequence[Any], info: Info[ShopContext], language_code: Any
+) -> list[TranslationRow | None]:
+    """Return the translations of rows that have an `id`."""
+    return load_translations(info.context, [row.id for row in rows], language_code.value)
+
+
+@batch
+def resolve_named_translation(
+    rows: Sequence[Any], info: Info[ShopContext], language_code: Any
+) -> list[TranslationRow | None]:
+    """Return the translations of rows that have an `id` and a `name`; it stands in for a name not translated."""
+    found = load_translations(info.context, [row.id for row in rows], language_code.value)
+    return [
+        words if words is None or words.name else words._replace(name=row.name)
+        for row, words in zip(rows, found, strict=True)
+    ]
+
+
+def translation_field(of: Any) -> graphene.Field:
+    """Declare the field `translation` of a type; its resolver is `resolve_translation`."""
+    return graphene.Field(
+        of,
+        language_code=LanguageCodeEnum(required=True, description="The language."),
+        description="The words in another language, null where nothing is translated.",
+    )
+
+
+class _Translation(graphene.ObjectType):
+    class Meta:
+        abstract = True
+
+    id = graphene.ID(required=True, description="The id of the translation.")
+    language = graphene.Field(LanguageDisplay, required=True, description="The language.")
+
+    @batch
+    def resolve_id(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id(info.parent_type, row.id) for row in rows]
+
+    @batch
+    def resolve_language(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[Language]:
+        return [display_language(row.language) for row in rows]
+
+
+class _Page(_Translation):
+    """The words of an object that has an address of its own; null: not translated."""
+
+    class Meta:
+        abstract = True
+
+    name = graphene.String(description="The name.")
+    slug = graphene.String(description="The name in addresses.")
+    seo_title = graphene.String(description="The title for search engines.")
+    seo_description = graphene.String(description="The description for search engines.")
+    description = JSONString(description="The description, EditorJS.")
+    description_json = JSONString(description="The same as `description`.")
+
+    @batch
+    def resolve_name(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.name or None for row in rows]
+
+    @batch
+    def resolve_seo_title(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.seo_title or None for row in rows]
+
+    @batch
+    def resolve_seo_description(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.seo_description or None for row in rows]
+
+    @batch
+    def resolve_description(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[Any]:
+        return [rich_text(row.description) for row in rows]
+
+    resolve_description_json = resolve_description
+
+
+class ProductTranslation(_Page):
+    """The words of a product in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+
+class CategoryTranslation(_Page):
+    """The words of a category in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+
+class CollectionTranslation(_Page):
+    """The words of a collection in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+
+class ProductVariantTranslation(_Translation):
+    """The name of a variant in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+    name = graphene.String(required=True, description="The name.")
+
+
+class AttributeTranslation(_Translation):
+    """The name of an attribute in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+    name = graphene.String(required=True, description="The name.")
+
+
+class AttributeValueTranslation(_Translation):
+    """The words of a value in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+    name = graphene.String(required=True, description="The name.")
+    plain_text = graphene.String(description="The text of a plain text.")
+    rich_text = JSONString(description="The text of a rich text, EditorJS.")
+
+    @batch
+    def resolve_plain_text(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.plain_text or None for row in rows]
+
+    @batch
+    def resolve_rich_text(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[Any]:
+        return [rich_text(row.rich_text) for row in rows]

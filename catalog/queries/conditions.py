@@ -1,0 +1,299 @@
+"""What lists of products are narrowed by. A condition is SQL with its parameters, made for two ways of reading.
+
+`probe` is asked of one row at a time: it speaks of a listing row as `l`. `members`, where there is one,
+selects the ids of all products that meet the condition: a list whose condition has few members is read
+from there instead of along its order. Both take the same parameters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+from uuid import UUID
+
+from catalog.queries.groups import contains
+from commerce.money import MAX_MINOR, currency_digits
+
+MAX_WORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that needs no more than its parameters."""
+
+    probe: str
+    params: tuple[Any, ...] = ()
+    members: str | None = None
+
+    def bind(self, currency: str) -> "Condition":
+        """Return the condition for a channel of this currency."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class PriceWithin:
+    """A price of a product lies in a range or is one of several amounts, in major units of the channel's currency.
+
+    `minimal`: the lowest price now; otherwise the price before reductions of any variant.
+    """
+
+    minimal: bool
+    least: Decimal | None = None
+    most: Decimal | None = None
+    amounts: tuple[Decimal, ...] | None = None
+
+    def bind(self, currency: str) -> Condition:
+        """Return the condition in minor units of a currency."""
+        scale = currency_digits(currency)
+        if self.amounts is not None:
+            exact = [amount.scaleb(scale) for amount in self.amounts]
+            return self._amounts([int(amount) for amount in exact if amount == amount.to_integral_value()])
+        least = None if self.least is None else _minor(self.least.scaleb(scale), ROUND_CEILING)
+        most = None if self.most is None else _minor(self.most.scaleb(scale), ROUND_FLOOR)
+        return self._range(least, most)
+
+    def _amounts(self, amounts: list[int]) -> Condition:
+        wanted = [amount for amount in amounts if abs(amount) <= MAX_MINOR]
+        if self.minimal:
+            return Condition("l.price_min = ANY(%s::bigint[])", (wanted,))
+        return Condition(_ANY_PRICE.format("price.price = ANY(%s::bigint[])"), (wanted,))
+
+    def _range(self, least: int | None, most: int | None) -> Condition:
+        if self.minimal:
+            bounds = [("l.price_min >= %s", least), ("l.price_min <= %s", most)]
+        else:
+            bounds = [("l.undiscounted_max >= %s", least), ("l.undiscounted_min <= %s", most)]
+        given = [(text, value) for text, value in bounds if value is not None]
+        texts, params = [text for text, _ in given], [value for _, value in given]
+        if not self.minimal and least is not None and most is not None:
+            # The range of all variants' prices may span the asked one without a price in it.
+            texts.append(_ANY_PRICE.format("price.price BETWEEN %s AND %s"))
+            params += [least, most]
+        return Condition(" AND ".join(texts) or "true", tuple(params))
+
+
+_ANY_PRICE = """EXISTS (
+  SELECT FROM catalog_variant v JOIN catalog_variantprice price
+    ON price.variant_id = v.id AND price.channel_id = l.channel_id
+  WHERE v.product_id = l.product_id AND {} OFFSET 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All of several conditions."""
+
+    parts: tuple["Pending", ...]
+
+    def bind(self, currency: str) -> Condition:
+        """Return the condition for a channel of this currency."""
+        return _joined(" AND ", "true", [part.bind(currency) for part in self.parts])
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of several conditions."""
+
+    parts: tuple["Pending", ...]
+
+    def bind(self, currency: str) -> Condition:
+        """Return the condition for a channel of this currency."""
+        return _joined(" OR ", "false", [part.bind(currency) for part in self.parts])
+
+
+Pending = Condition | PriceWithin | Every | AnyOf
+ALWAYS, NEVER = Condition("true"), Condition("false")
+
+
+def _joined(word: str, empty: str, parts: Sequence[Condition]) -> Condition:
+    text = word.join(f"({part.probe})" for part in parts) or empty
+    return Condition(text, tuple(value for part in parts for value in part.params))
+
+
+def flatten(conditions: Sequence[Pending], currency: str) -> list[Condition]:
+    """Return conditions that must all hold, one by one, for a channel of this currency."""
+    found: list[Condition] = []
+    for condition in conditions:
+        if isinstance(condition, Every):
+            found += flatten(condition.parts, currency)
+        else:
+            found.append(condition.bind(currency))
+    return found
+
+
+def _minor(amount: Decimal, rounding: str) -> int:
+    bounded = max(min(amount, Decimal(MAX_MINOR)), Decimal(-MAX_MINOR))
+    return int(bounded.to_integral_value(rounding))
+
+
+def _members(product: str, source: str, *params: Any) -> Condition:
+    """Return the condition that a row of `source` (FROM … WHERE …) has the product in its column `product`.
+
+    OFFSET 0 keeps the planner from turning the probe into a join of its own, estimated without knowing
+    the tenant.
+    """
+    probe = f"EXISTS (SELECT {source} AND {product} = l.product_id OFFSET 0)"
+    return Condition(probe, params, f"SELECT {product} AS product_id {source}")
+
+
+def of_product(text: str, *params: Any) -> Condition:
+    """Return a condition on the columns of the product, as `p`."""
+    return Condition(f"EXISTS (SELECT FROM catalog_product p WHERE p.id = l.product_id AND {text} OFFSET 0)", params)
+
+
+def of_publication(text: str, *params: Any) -> Condition:
+    """Return a condition on the product's publication in the channel, as `pub`."""
+    return Condition(
+        "EXISTS (SELECT FROM catalog_productpublication pub WHERE pub.product_id = l.product_id"
+        f" AND pub.channel_id = l.channel_id AND {text} OFFSET 0)",
+        params,
+    )
+
+
+def with_ids(ids: Sequence[UUID]) -> Condition:
+    """Return the condition that the product is one of these."""
+    wanted = list(ids)
+    return Condition("l.product_id = ANY(%s)", (wanted,), "SELECT unnest(%s::uuid[]) AS product_id")
+
+
+def with_slugs(slugs: Sequence[str]) -> Condition:
+    """Return the condition that the product has one of these slugs."""
+    return _members("p.id", "FROM catalog_product p WHERE p.slug = ANY(%s)", list(slugs))
+
+
+def with_names(names: Sequence[str]) -> Condition:
+    """Return the condition that the product has one of these names."""
+    return of_product("p.name = ANY(%s)", list(names))
+
+
+def in_groups(ids: Sequence[UUID]) -> Condition:
+    """Return the condition that the product is in one of these categories, or below one, or collections."""
+    return _members("g.product_id", "FROM catalog_productgroup g WHERE g.group_id = ANY(%s)", list(ids))
+
+
+def of_types(ids: Sequence[UUID]) -> Condition:
+    """Return the condition that the product is of one of these types."""
+    return _members("p.id", "FROM catalog_product p WHERE p.product_type_id = ANY(%s)", list(ids))
+
+
+def has_category(wanted: bool) -> Condition:
+    """Return the condition that the product has a category, or has none."""
+    return of_product("p.category_id IS NOT NULL" if wanted else "p.category_id IS NULL")
+
+
+def updated_within(least: datetime | None, most: datetime | None) -> Pending:
+    """Return the condition that the product was changed last in a range of time."""
+    parts = [("p.updated_at >= %s", least), ("p.updated_at <= %s", most)]
+    return Every(tuple(of_product(text, value) for text, value in parts if value is not None))
+
+
+def updated_at(instants: Sequence[datetime]) -> Condition:
+    """Return the condition that the product was changed last at one of these instants."""
+    return of_product("p.updated_at = ANY(%s)", list(instants))
+
+
+def has_metadata(key: str, values: Sequence[str] | None) -> Condition:
+    """Return the condition that the product has this key in its public metadata, with one of the values if given."""
+    if values is None:
+        return of_product("p.metadata ? %s", key)
+    return of_product("p.metadata ->> %s = ANY(%s)", key, list(values))
+
+
+def is_purchasable(wanted: bool) -> Condition:
+    """Return the condition that the product is on sale to shoppers, or is not."""
+    return Condition("l.is_purchasable" if wanted else "NOT l.is_purchasable")
+
+
+def in_stock(wanted: bool) -> Condition:
+    """Return the condition that a piece of the product is free, or none is."""
+    return Condition("l.in_stock" if wanted else "NOT l.in_stock")
+
+
+def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int | None) -> Condition:
+    """Return the condition that a variant has so many free pieces in all of these warehouses together."""
+    held = "" if warehouses is None else " AND s.warehouse_id = ANY(%s)"
+    given = [("total.free >= %s", least), ("total.free <= %s", most)]
+    if warehouses is not None:
+        given.append(("total.held > %s", 0))
+    bounds = "".join(f" AND {text}" for text, value in given if value is not None)
+    params = [] if warehouses is None else [list(warehouses)]
+    return Condition(
+        f"""EXISTS (
+  SELECT FROM catalog_variant v CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.on_hand - s.reserved), 0) AS free, count(*) AS held FROM catalog_stock s
+    WHERE s.variant_id = v.id{held}) total
+  WHERE v.product_id = l.product_id{bounds} OFFSET 0)""",
+        (*params, *(value for _, value in given if value is not None)),
+    )
+
+
+_VALUES = """SELECT v.id FROM catalog_attribute a JOIN catalog_attributevalue v ON v.attribute_id = a.id
+    WHERE a.slug = %s AND a.filterable_in_storefront AND {}"""
+
+
+def with_values(attribute: str, column: str, values: Sequence[Any]) -> Condition:
+    """Return the condition that the product, or a variant, has one of these values of an attribute (its slug).
+
+    `column` is slug, name, boolean, numeric or reference_id. The values' ids are found first, once.
+    """
+    ids = f"ANY(ARRAY({_VALUES.format(f'v.{column} = ANY(%s)')}))"
+    params = (attribute, list(values))
+    return Condition(
+        f"(EXISTS (SELECT FROM catalog_productvalue x WHERE x.product_id = l.product_id AND x.value_id = {ids}"
+        f" OFFSET 0) OR EXISTS (SELECT FROM catalog_variantvalue x WHERE x.product_id = l.product_id"
+        f" AND x.value_id = {ids} OFFSET 0))",
+        params * 2,
+        f"SELECT x.product_id FROM catalog_productvalue x WHERE x.value_id = {ids}"
+        f" UNION ALL SELECT x.product_id FROM catalog_variantvalue x WHERE x.value_id = {ids}",
+    )
+
+
+def with_values_within(attribute: str, column: str, least: Any, most: Any) -> Condition:
+    """Return the condition that the product, or a variant, has a value of an attribute in a range.
+
+    `column` is numeric, date or date_time; a bound that is None is open.
+    """
+    given = [(f"v.{column} >= %s", least), (f"v.{column} <= %s", most)]
+    bounds = " AND ".join(["v.attribute_id = a.id", *(text for text, value in given if value is not None)])
+    source = (
+        "FROM catalog_attribute a JOIN catalog_attributevalue v ON {} JOIN {} x ON x.value_id = v.id"
+        " WHERE a.slug = %s AND a.filterable_in_storefront"
+    )
+    sources = [source.format(bounds, table) for table in ("catalog_productvalue", "catalog_variantvalue")]
+    params = (*(value for _, value in given if value is not None), attribute)
+    return Condition(
+        " OR ".join(f"EXISTS (SELECT {text} AND x.product_id = l.product_id OFFSET 0)" for text in sources).join("()"),
+        params * 2,
+        " UNION ALL ".join(f"SELECT x.product_id {text}" for text in sources),
+    )
+
+
+def matching(text: str) -> Pending:
+    """Return the condition that all words occur in the product's name, or the text is the SKU of a variant.
+
+    LIKE is not leakproof, so that it reads products one by one until the page is full.
+    """
+    words = [contains(word) for word in text.split()[:MAX_WORDS]]
+    if not words:
+        return ALWAYS
+    sku = "EXISTS (SELECT FROM catalog_variant v WHERE v.product_id = l.product_id AND v.sku = %s OFFSET 0)"
+    return AnyOf((of_product("p.name ILIKE ALL(%s)", words), Condition(sku, (text.strip(),))))
+
+
+def published_by(instant: datetime) -> Condition:
+    """Return the condition that the product's publication had begun by an instant."""
+    return of_publication("(pub.published_at IS NULL OR pub.published_at <= %s)", instant)
+
+
+def purchasable_by(instant: datetime) -> Condition:
+    """Return the condition that the product's sale had begun by an instant."""
+    return of_publication(
+        "pub.is_available_for_purchase AND "
+        "(pub.available_for_purchase_at IS NULL OR pub.available_for_purchase_at <= %s)",
+        instant,
+    )
+
+
+def with_any_value(attribute: str) -> Condition:
+    """Return the condition that the product, or a variant, has some value of an attribute (its slug)."""
+    return with_values_within(attribute, "id", None, None)

@@ -1,0 +1,334 @@
+"""Pages of products: filtered, ordered, by keyset both ways, in one statement of a fixed shape.
+
+Under row-level security the planner does not know the tenant: it takes every shop for one of average size,
+and every join of two of its tables for a small one. So the shape of the plan is written down here. A list
+is read in one of two ways:
+
+- along its order: an index yields products in the list's order, and each is probed for its listing row and
+  the conditions, until the page is full. The cost does not depend on the number of products.
+- from its members: where a condition has few members (a small category, a rare colour), these are looked
+  up one by one and sorted.
+
+`LIMIT 1` and `OFFSET 0` inside keep the planner from rearranging it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from catalog.queries.conditions import Condition
+from catalog.queries.products import CURRENT, IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
+from catalog.queries.rows import ProductRow
+from commerce.db.rows import fetch
+from commerce.graphql.paging import Page, PageRequest, Position
+from tenants.queries import ChannelRow
+
+# So many members are looked up one by one; a list with more is read along its order.
+FEW = 2000
+
+_SHOWN = f"{CURRENT} AND l.is_visible"
+_GROUP = Condition(
+    "EXISTS (SELECT FROM catalog_productgroup g WHERE g.group_id = parent.id AND g.product_id = l.product_id OFFSET 0)",
+    (),
+    "SELECT g.product_id FROM catalog_productgroup g WHERE g.group_id = parent.id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of products: the keys of a list, the last of which tells all products apart.
+
+    `source` is the table (with its alias) that has the keys, None where it is the listing itself, and
+    `where` what picks its rows, with parameters named in `needs`: channel, language, group. `product` is
+    its column of the product's id. `shown` are the keys as a cursor keeps them, read back by `kinds`.
+    """
+
+    keys: tuple[str, ...]
+    kinds: tuple[Callable[[str], Any] | type, ...]
+    source: str | None = None
+    where: str = "true"
+    needs: tuple[str, ...] = ()
+    product: str = "l.product_id"
+    shown: tuple[str, ...] | None = None
+
+
+ORDERS = {
+    "NAME": Order(
+        keys=("n.name_key", "n.product_id"),
+        kinds=(bytes.fromhex, UUID),
+        source="catalog_listingname n",
+        where="n.channel_id = %s AND n.language = %s",
+        needs=("channel", "language"),
+        product="n.product_id",
+        shown=("encode(n.name_key, 'hex')", "n.product_id"),
+    ),
+    "PRICE": Order(keys=("l.price_min", "l.product_id"), kinds=(int, UUID)),
+    "NEWEST": Order(keys=("l.newest_at", "l.product_id"), kinds=(datetime, UUID)),
+    "RANK": Order(keys=("l.rank", "l.product_id"), kinds=(float, UUID)),
+    # Ids are UUIDs of version 7, whose order is that of their creation.
+    "CREATED": Order(keys=("l.product_id",), kinds=(UUID,)),
+    "SLUG": Order(keys=("p.slug",), kinds=(str,), source="catalog_product p", product="p.id"),
+    "MODIFIED": Order(
+        keys=("p.updated_at", "p.id"), kinds=(datetime, UUID), source="catalog_product p", product="p.id"
+    ),
+    "RATING": Order(
+        keys=("coalesce(p.rating, 0)", "p.id"), kinds=(float, UUID), source="catalog_product p", product="p.id"
+    ),
+    "TYPE": Order(
+        keys=("p.type_name", "p.slug"),
+        kinds=(str, str),
+        source="(SELECT p.id, p.slug, t.name AS type_name FROM catalog_product p"
+        " JOIN catalog_producttype t ON t.id = p.product_type_id) p",
+        product="p.id",
+    ),
+    "POSITION": Order(
+        keys=("o.position", "o.product_id"),
+        kinds=(int, UUID),
+        source="catalog_productgroup o",
+        where="o.group_id = %s",
+        needs=("group",),
+        product="o.product_id",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductList:
+    """A list of the products that a channel shows at an instant.
+
+    `order` is a name of ORDERS, `language` that of NAME and `group` the collection of POSITION (None in a
+    list of each parent: the parent). Conditions must all hold.
+    """
+
+    channel: ChannelRow
+    now: datetime
+    order: str
+    descending: bool = False
+    language: str = ""
+    group: UUID | None = None
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Everything that the text of a statement depends on."""
+
+    order: str
+    conditions: tuple[str, ...]
+    members: str | None
+    in_parents: bool
+    by_parent: bool
+    reverse: bool
+    started: bool
+
+
+def get_page(wanted: ProductList, page: PageRequest) -> Page[ProductRow]:
+    """Return a page of a list. Two statements where a condition has members, otherwise one; the total is one more."""
+    start = page.position(*ORDERS[wanted.order].kinds)
+    few = _few_members(wanted.conditions)
+    found = _read(wanted, page, start, few, None)[None] if page.limit else []
+    total = _total(wanted, few) if page.with_total else None
+    return _page(found, page, total)
+
+
+def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -> dict[UUID, Page[ProductRow]]:
+    """Return a page of the list within each category or collection, by its id.
+
+    At most three statements for all of them, and two more for the totals.
+    """
+    start = page.position(*ORDERS[wanted.order].kinds)
+    in_order = wanted.order == "POSITION" and wanted.group is None  # the order itself reads the group's members
+    small, large = ([], list(dict.fromkeys(groups))) if in_order else _by_size(groups)
+    found: dict[Any, list[_Placed]] = defaultdict(list)
+    totals: dict[UUID, int] = {}
+    for members, part in ((_GROUP, small), (None, large)):
+        if part and page.limit:
+            found.update(_read(wanted, page, start, members, part))
+        if part and page.with_total:
+            totals.update(_totals(wanted, members, part))
+    return {group: _page(found[group], page, totals.get(group, 0) if page.with_total else None) for group in groups}
+
+
+@dataclass(slots=True)
+class _Placed:
+    """A product and its place in the list."""
+
+    row: ProductRow
+    place: Position
+
+
+def _page(found: list[_Placed], page: PageRequest, total: int | None) -> Page[ProductRow]:
+    places = {id(placed.row): placed.place for placed in found}
+    return Page.of([placed.row for placed in found], page, lambda row: places[id(row)], total=total)
+
+
+def _read(
+    wanted: ProductList, page: PageRequest, start: Position | None, members: Condition | None, groups: list[UUID] | None
+) -> dict[UUID | None, list[_Placed]]:
+    """Return the rows of a page, one too many where there are more, by group (None: no group)."""
+    order = ORDERS[wanted.order]
+    others = tuple(condition for condition in wanted.conditions if condition is not members)
+    by_parent = groups is not None and wanted.group is None and "group" in order.needs
+    if groups is not None and members is None and not by_parent:
+        others = (*others, _GROUP)
+    shape = _Shape(
+        order=wanted.order,
+        conditions=tuple(condition.probe for condition in others),
+        members=members.members if members else None,
+        in_parents=groups is not None,
+        by_parent=by_parent,
+        reverse=wanted.descending != page.backwards,
+        started=start is not None,
+    )
+    params = [
+        *([groups] if groups is not None else []),
+        *_sources(wanted, order, members, by_parent),
+        *(value for condition in others for value in condition.params),
+        *(start or ()),
+        page.limit + 1,
+    ]
+    width = len(order.keys)
+    found: dict[UUID | None, list[_Placed]] = defaultdict(list)
+    for group, *columns in fetch(_statement(shape), params):
+        place = tuple(columns[:width])
+        found[group].append(_Placed(product_row(columns[width:], wanted.channel), place))
+    return found
+
+
+def _sources(wanted: ProductList, order: Order, members: Condition | None, by_parent: bool) -> list[Any]:
+    """Return the parameters of a statement's FROM, in the order in which `_from` writes them."""
+    shown = [wanted.channel.id, wanted.now, wanted.now]
+    named = {"channel": wanted.channel.id, "language": wanted.language, "group": wanted.group}
+    picked = [] if by_parent else [named[name] for name in order.needs]
+    if members is not None:
+        return [*members.params, *shown, *picked]
+    return [*shown, *picked]
+
+
+@lru_cache(512)
+def _statement(shape: _Shape) -> str:
+    """Return the statement of a page: the ids of the page first, then the products' own columns for these alone."""
+    order = ORDERS[shape.order]
+    direction, beyond = ("DESC", "<") if shape.reverse else ("ASC", ">")
+    conditions = list(shape.conditions)
+    if shape.started:
+        conditions.append(f"({', '.join(order.keys)}) {beyond} ({', '.join(['%s'] * len(order.keys))})")
+    shown = ", ".join(f"{text} AS shown{i}" for i, text in enumerate(order.shown or order.keys))
+    keys = ", ".join(f"{text} AS key{i}" for i, text in enumerate(order.keys))
+    inner = f"""
+  SELECT {shown}, {keys}, l.product_id, {", ".join(f"l.{name}" for name in LISTING_COLUMNS.split(", "))}
+  {_from(shape, order, conditions)}
+  ORDER BY {", ".join(f"{key} {direction}" for key in order.keys)} LIMIT %s"""
+    source = f"({inner}) page"
+    if shape.in_parents:
+        source = f"unnest(%s::uuid[]) AS parent(id) CROSS JOIN LATERAL {source}"
+    columns = [f"page.shown{i}" for i in range(len(order.keys))]
+    return f"""
+SELECT {"parent.id" if shape.in_parents else "NULL::uuid"}, {", ".join(columns)}, {PRODUCT_COLUMNS},
+  {", ".join(f"page.{name}" for name in LISTING_COLUMNS.split(", "))}
+FROM {source} JOIN catalog_product p ON p.id = page.product_id {IMAGE}
+ORDER BY {", ".join(f"page.key{i} {direction}" for i in range(len(order.keys)))}"""
+
+
+def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:
+    """Return FROM and WHERE of a page's inner query, which has the listing row as `l` and the order's own row."""
+    where = order.where.replace("%s", "parent.id") if shape.by_parent else order.where
+    if shape.members is not None:
+        picked = "" if order.source is None else f"JOIN LATERAL {_row(order, where)} ON true"
+        return f"""FROM (SELECT DISTINCT m.product_id FROM ({shape.members}) m) found
+  JOIN LATERAL {_listing("found.product_id")} ON true {picked}
+  WHERE {" AND ".join(conditions) or "true"}"""
+    if order.source is None:
+        return f"FROM catalog_listing l WHERE {' AND '.join([_SHOWN, *conditions])}"
+    return f"""FROM {order.source} JOIN LATERAL {_listing(order.product)} ON true
+  WHERE {" AND ".join([where, *conditions])}"""
+
+
+def _listing(product: str) -> str:
+    return f"(SELECT * FROM catalog_listing l WHERE {_SHOWN} AND l.product_id = {product} LIMIT 1) l"
+
+
+def _row(order: Order, where: str) -> str:
+    """Return the order's row of one product, under the alias that its keys are written with."""
+    alias = order.keys[-1].partition(".")[0]
+    return f"(SELECT * FROM {order.source} WHERE {where} AND {order.product} = found.product_id LIMIT 1) {alias}"
+
+
+def _few_members(conditions: Sequence[Condition]) -> Condition | None:
+    """Return the condition with the fewest members, if they are few. One statement, none without such conditions."""
+    candidates = [condition for condition in conditions if condition.members is not None]
+    if not candidates:
+        return None
+    sizes = fetch(
+        _sizes(tuple(condition.members or "" for condition in candidates)),
+        [value for condition in candidates for value in condition.params],
+    )[0]
+    size, at = min((size, at) for at, size in enumerate(sizes))
+    return candidates[at] if size <= FEW else None
+
+
+@lru_cache(128)
+def _sizes(members: tuple[str, ...]) -> str:
+    counts = [f"(SELECT count(*) FROM (SELECT FROM ({text}) m LIMIT {FEW + 1}) few)" for text in members]
+    return f"SELECT {', '.join(counts)}"
+
+
+_GROUP_SIZES = f"""
+SELECT parent.id, (SELECT count(*) FROM (SELECT FROM ({_GROUP.members}) m LIMIT {FEW + 1}) few)
+FROM unnest(%s::uuid[]) AS parent(id)
+"""
+
+
+def _by_size(groups: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """Return the groups with few members, and the others."""
+    sizes = dict(fetch(_GROUP_SIZES, [list(dict.fromkeys(groups))]))
+    return [group for group in sizes if sizes[group] <= FEW], [group for group in sizes if sizes[group] > FEW]
+
+
+def _total(wanted: ProductList, members: Condition | None) -> int:
+    others = [condition for condition in wanted.conditions if condition is not members]
+    sets = [] if members else [condition for condition in others if condition.members is not None]
+    probes = [condition for condition in others if condition not in sets]
+    shown = [wanted.channel.id, wanted.now, wanted.now]
+    params = [
+        *(members.params if members else ()),
+        *shown,
+        *(value for condition in (*probes, *sets) for value in condition.params),
+    ]
+    sql = _count(
+        tuple(condition.probe for condition in probes),
+        members.members if members else None,
+        tuple(condition.members or "" for condition in sets),
+        False,
+    )
+    total: int = fetch(sql, params)[0][0]
+    return total
+
+
+def _totals(wanted: ProductList, members: Condition | None, groups: list[UUID]) -> dict[UUID, int]:
+    others = wanted.conditions
+    sets = () if members else (_GROUP.members or "",)
+    params = [groups, wanted.channel.id, wanted.now, wanted.now, *(v for c in others for v in c.params)]
+    sql = _count(tuple(c.probe for c in others), members.members if members else None, sets, True)
+    return dict(fetch(sql, params))
+
+
+@lru_cache(256)
+def _count(probes: tuple[str, ...], members: str | None, sets: tuple[str, ...], in_parents: bool) -> str:
+    """Return the statement that counts a list: over few members one by one, over many by intersecting sets."""
+    where = "".join(f" AND {probe}" for probe in probes)
+    if members is not None:
+        counted = f"""SELECT count(*) FROM (SELECT DISTINCT m.product_id FROM ({members}) m) found
+  JOIN LATERAL {_listing("found.product_id")} ON true WHERE true{where}"""
+    else:
+        intersected = "".join(f" INTERSECT ({text})" for text in sets)
+        counted = (
+            f"SELECT count(*) FROM (SELECT l.product_id FROM catalog_listing l WHERE {_SHOWN}{where}{intersected}) x"
+        )
+    if in_parents:
+        return f"SELECT parent.id, found.total FROM unnest(%s::uuid[]) AS parent(id), LATERAL ({counted}) found(total)"
+    return counted

@@ -1,0 +1,170 @@
+"""Products and what hangs on them, by key: for all keys of a level in one statement."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from catalog.queries.rows import MediaRow, ProductRow, ProductTypeRow, Texts, VariantRow
+from commerce.db.rows import fetch
+from tenants.queries import ChannelRow
+
+# A listing row that shoppers of a channel see at an instant. Parameters: channel, instant, instant.
+CURRENT = "l.channel_id = %s AND l.valid_from <= %s AND l.valid_to > %s AND l.price_min IS NOT NULL"
+
+PRODUCT_COLUMNS = (
+    "p.id, p.slug, p.name, p.category_id, p.product_type_id, p.rating, p.weight_grams, p.external_reference, "
+    "p.created_at, p.updated_at, image.id, image.url, image.file, image.alt"
+)
+LISTING_COLUMNS = (
+    "currency, price_min, price_max, undiscounted_min, undiscounted_max, on_sale, in_stock, is_purchasable, is_visible"
+)
+# The first picture of a product, its thumbnail.
+IMAGE = """LEFT JOIN LATERAL (
+  SELECT m.id, m.url, m.file, m.alt FROM catalog_media m
+  WHERE m.product_id = p.id AND m.type = 'IMAGE' ORDER BY m.position, m.id LIMIT 1) image ON true"""
+_TEXTS = "p.description, p.seo_title, p.seo_description"
+_WIDTH = len(ProductRow._fields) - 2  # columns, without texts and channel
+
+_PRODUCTS = f"""
+SELECT {PRODUCT_COLUMNS}, {", ".join(f"l.{name}" for name in LISTING_COLUMNS.split(", "))}, {_TEXTS}
+FROM catalog_product p JOIN catalog_listing l ON l.product_id = p.id AND {CURRENT} AND l.is_published {IMAGE}
+"""
+_BY = {
+    "id": "p.id = %s",
+    "slug": "p.slug = %s",
+    "externalReference": "p.external_reference = %s",
+    "ids": "p.id = ANY(%s)",
+}
+
+
+def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None = None) -> ProductRow:
+    """Return the row made of PRODUCT_COLUMNS and LISTING_COLUMNS."""
+    return ProductRow._make((*columns, texts, channel))
+
+
+def get_product(by: str, value: Any, channel: ChannelRow, now: datetime) -> ProductRow | None:
+    """Return the published product whose `by` (id, slug, externalReference) is `value`, its texts read too."""
+    found = fetch(f"{_PRODUCTS} WHERE {_BY[by]}", [channel.id, now, now, value])
+    return _with_texts(found[0], channel) if found else None
+
+
+def get_product_by_translated_slug(slug: str, language: str, channel: ChannelRow, now: datetime) -> ProductRow | None:
+    """Return the published product of this slug in a language; without one there, its own slug counts."""
+    where = translated_slug("catalog_product", "p")
+    found = fetch(
+        f"{_PRODUCTS} WHERE {where}", [channel.id, now, now, *translated_slug_params("Product", slug, language)]
+    )
+    return _with_texts(found[0], channel) if found else None
+
+
+def list_products_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, ProductRow]:
+    """Return the published ones of these products, by id."""
+    found = fetch(f"{_PRODUCTS} WHERE {_BY['ids']}", [channel.id, now, now, list(ids)])
+    return {row[0]: _with_texts(row, channel) for row in found}
+
+
+def _with_texts(row: Sequence[Any], channel: ChannelRow) -> ProductRow:
+    return product_row(row[:_WIDTH], channel, Texts(*row[_WIDTH:]))
+
+
+def list_texts(ids: Sequence[UUID]) -> dict[UUID, Texts]:
+    """Return the long texts of products, by id."""
+    found = fetch(f"SELECT p.id, {_TEXTS} FROM catalog_product p WHERE p.id = ANY(%s)", [list(ids)])
+    return {row[0]: Texts(*row[1:]) for row in found}
+
+
+def translated_slug(table: str, alias: str) -> str:
+    """Return the condition that an object has a slug in a language, or none there and this one of its own."""
+    return f"""{alias}.id = ANY(ARRAY(
+  SELECT t.object_id FROM catalog_translation t WHERE t.object_kind = %s AND t.language = %s AND t.slug = %s
+  UNION ALL
+  SELECT o.id FROM {table} o WHERE o.slug = %s AND NOT EXISTS (
+    SELECT FROM catalog_translation t WHERE t.object_id = o.id AND t.language = %s AND t.slug IS NOT NULL)
+  LIMIT 1))"""
+
+
+def translated_slug_params(kind: str, slug: str, language: str) -> list[Any]:
+    """Return the parameters of `translated_slug`."""
+    return [kind, language, slug, slug, language]
+
+
+_VARIANTS = """
+SELECT v.id, v.product_id, v.name, v.sku, v.track_inventory, v.quantity_limit_per_customer, v.weight_grams,
+  v.external_reference, v.created_at, v.updated_at, price.currency, price.price, price.prior_price,
+  (SELECT coalesce(sum(s.on_hand - s.reserved), 0)::bigint FROM catalog_stock s
+   WHERE s.variant_id = v.id AND s.warehouse_id = ANY(
+     ARRAY(SELECT w.warehouse_id FROM catalog_warehousechannel w WHERE w.channel_id = %s)))
+FROM catalog_variant v JOIN catalog_variantprice price ON price.variant_id = v.id AND price.channel_id = %s
+"""
+_IS_SHOWN = f"""EXISTS (
+  SELECT FROM catalog_listing l WHERE l.product_id = v.product_id AND {CURRENT} AND l.is_published)"""
+_VARIANT_BY = {
+    "id": "v.id = %s",
+    "sku": "v.sku = %s",
+    "externalReference": "v.external_reference = %s",
+    "ids": "v.id = ANY(%s)",
+}
+
+
+def get_variant(by: str, value: Any, channel: ChannelRow, now: datetime) -> VariantRow | None:
+    """Return the priced variant, of a published product, whose `by` (id, sku, externalReference) is `value`."""
+    params = [channel.id, channel.id, value, channel.id, now, now]
+    found = fetch(f"{_VARIANTS} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}", params)
+    return VariantRow._make((*found[0], channel)) if found else None
+
+
+def list_variants_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, VariantRow]:
+    """Return those of these variants that are priced and of published products, by id."""
+    params = [channel.id, channel.id, list(ids), channel.id, now, now]
+    found = fetch(f"{_VARIANTS} WHERE {_VARIANT_BY['ids']} AND {_IS_SHOWN}", params)
+    return {row[0]: VariantRow._make((*row, channel)) for row in found}
+
+
+def list_variants(product_ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[VariantRow]]:
+    """Return the variants of published products that have a price in the channel, in the merchant's order."""
+    found = fetch(
+        f"{_VARIANTS} WHERE v.product_id = ANY(%s) ORDER BY v.position, v.id",
+        [channel.id, channel.id, list(product_ids)],
+    )
+    variants: dict[UUID, list[VariantRow]] = defaultdict(list)
+    for row in found:
+        variants[row[1]].append(VariantRow._make((*row, channel)))
+    return variants
+
+
+_MEDIA = "m.id, m.product_id, m.type, m.alt, m.url, m.file, m.position"
+
+
+def list_media(product_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
+    """Return the media of products, in the merchant's order."""
+    found = fetch(
+        f"SELECT {_MEDIA} FROM catalog_media m WHERE m.product_id = ANY(%s) ORDER BY m.position, m.id",
+        [list(product_ids)],
+    )
+    media: dict[UUID, list[MediaRow]] = defaultdict(list)
+    for row in found:
+        media[row[1]].append(MediaRow(*row))
+    return media
+
+
+def list_variant_media(variant_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
+    """Return the media that show each variant, in the merchant's order."""
+    found = fetch(
+        f"""SELECT vm.variant_id, {_MEDIA} FROM catalog_variantmedia vm JOIN catalog_media m ON m.id = vm.media_id
+        WHERE vm.variant_id = ANY(%s) ORDER BY m.position, m.id""",
+        [list(variant_ids)],
+    )
+    media: dict[UUID, list[MediaRow]] = defaultdict(list)
+    for variant_id, *row in found:
+        media[variant_id].append(MediaRow(*row))
+    return media
+
+
+def list_product_types(ids: Sequence[UUID]) -> dict[UUID, ProductTypeRow]:
+    """Return product types, by id."""
+    found = fetch(
+        "SELECT id, name, slug, is_shipping_required FROM catalog_producttype WHERE id = ANY(%s)", [list(ids)]
+    )
+    return {row[0]: ProductTypeRow(*row) for row in found}

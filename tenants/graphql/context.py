@@ -1,0 +1,66 @@
+"""Who is asked, from where and when: the context of a shop's operation, and its channels."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from graphql import GraphQLError
+
+from commerce.graphql.context import Context
+from commerce.graphql.errors import PermissionDenied
+from tenants import queries
+from tenants.queries import ChannelRow, TenantRecord
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(slots=True, kw_only=True)
+class ShopContext(Context):
+    """The context of one operation at a tenant's door.
+
+    `origin` is what absolute addresses start with (https://host:port), `now` the instant at the door that
+    prices and publications are read at, `permissions` those of the caller in the dialect's names.
+    """
+
+    shop: TenantRecord
+    origin: str
+    now: datetime
+    permissions: frozenset[str] = frozenset()
+
+    def require(self, *permissions: str) -> None:
+        """Raise PermissionDenied unless the caller has one of these permissions."""
+        if not self.permissions.intersection(permissions):
+            raise PermissionDenied(permissions)
+
+    def load(self, kind: Hashable, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, V]]) -> dict[K, V | None]:
+        """Return what `read` finds for these keys, asking only for those not asked for before under `kind`."""
+        kept: dict[K, V | None] = self.once(("load", kind), dict)
+        missing = [key for key in dict.fromkeys(keys) if key not in kept]
+        if missing:
+            found = read(missing)
+            kept.update((key, found.get(key)) for key in missing)
+        return kept
+
+    def channels(self) -> list[ChannelRow]:
+        """Return the channels of the shop, read once."""
+        return self.once("channels", queries.list_channel_rows)
+
+    def channel(self, slug: str | None) -> ChannelRow | None:
+        """Return the active channel of this slug, or None; without a slug the shop's only active channel.
+
+        Raises GraphQLError in the dialect's words where no slug was given and the choice is not clear.
+        """
+        active = [channel for channel in self.channels() if channel.is_active]
+        if slug is not None:
+            return next((channel for channel in active if channel.slug == slug), None)
+        if not active:
+            raise GraphQLError("A default channel does not exist.")
+        if len(active) > 1:
+            raise GraphQLError("More than one channel exists. Specify which channel to use.")
+        return active[0]
+
+    def language(self, channel: ChannelRow) -> str:
+        """Return the language whose order of names the lists of a channel have."""
+        return channel.language or self.shop.default_language

@@ -1,0 +1,49 @@
+"""What a tenant answers about itself."""
+
+from typing import Any
+
+import graphene
+
+from commerce.graphql.batch import root
+from commerce.graphql.ids import from_global_id
+from commerce.graphql.info import Info
+from tenants.graphql.arguments import exactly_one
+from tenants.graphql.context import ShopContext
+from tenants.graphql.types import Channel, Shop, ShopRow, display_country, display_language
+from tenants.queries import ChannelRow
+
+
+class Query:
+    """The tenant's fields of the root."""
+
+    shop = graphene.Field(Shop, required=True, description="The shop at this host.")
+    channel = graphene.Field(
+        Channel,
+        id=graphene.ID(description="Its id."),
+        slug=graphene.String(description="Its slug."),
+        description="One channel, by exactly one of its id and its slug.",
+    )
+    channels = graphene.List(graphene.NonNull(Channel), description="All channels; needs a staff member or an app.")
+
+    @root
+    def resolve_shop(info: Info[ShopContext]) -> ShopRow:
+        context = info.context
+        active = [channel for channel in context.channels() if channel.is_active]
+        countries = sorted({code for channel in active for code in channel.countries})
+        languages = sorted({context.shop.default_language, *(code for channel in active for code in channel.languages)})
+        return ShopRow(
+            context.shop.name,
+            [display_country(code) for code in countries],
+            [display_language(code) for code in languages],
+        )
+
+    @root
+    def resolve_channel(info: Info[ShopContext], id: str | None = None, slug: str | None = None) -> ChannelRow | None:
+        name, value = exactly_one(id=id, slug=slug)
+        wanted: Any = from_global_id(value, "Channel") if name == "id" else value
+        return next((row for row in info.context.channels() if getattr(row, name) == wanted), None)
+
+    @root
+    def resolve_channels(info: Info[ShopContext]) -> list[ChannelRow]:
+        info.context.require("AUTHENTICATED_APP", "AUTHENTICATED_STAFF_USER")
+        return info.context.channels()
