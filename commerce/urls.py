@@ -1,8 +1,19 @@
 """Every address of the web process."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+from django.utils import timezone
+
+from commerce.db.scope import tenant_scope
+from commerce.graphql.context import Operation
+from commerce.graphql.view import GraphQLView
+from commerce.schema import schema
+from tenants.graphql.context import ShopContext
+from tenants.middleware import tenant_of
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -20,7 +31,20 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+def open_scope(request: HttpRequest, operation: Operation) -> AbstractContextManager[Any]:
+    """Open the scope of a GraphQL operation: the tenant's, one read-only snapshot for a query."""
+    return tenant_scope(tenant_of(request).id, read_only=operation.kind == "query")
+
+
+def make_context(request: HttpRequest) -> ShopContext:
+    """Return the context of a GraphQL operation: whose shop, at which address, when."""
+    shop = tenant_of(request)
+    origin = f"{request.scheme}://{request.get_host()}"
+    return ShopContext(request=request, tenant=shop.id, shop=shop, origin=origin, now=timezone.now())
+
+
 urlpatterns = [
+    path("graphql/", GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context)),
     path("health/live", live),
     path("health/ready", ready),
 ]
