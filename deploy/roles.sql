@@ -24,6 +24,8 @@ END $$;
 -- Data migrations run as the application, one tenant at a time (SET LOCAL ROLE); NOINHERIT keeps the
 -- application's policies from applying to the owner otherwise. Views are handed to the reader.
 GRANT commerce_app, commerce_reader TO commerce_owner;
+-- What an operator's command does for one tenant it does as the application, with that tenant's rows in reach.
+GRANT commerce_app TO commerce_platform;
 
 ALTER ROLE commerce_owner SET timezone = 'UTC';
 ALTER ROLE commerce_owner SET lock_timeout = '5s';

@@ -51,7 +51,7 @@ def all_tenants(*, reason: str, operator: str, command: str) -> Iterator[None]:
 
 @contextmanager
 def as_tenant(tenant: Tenant) -> Iterator[None]:
-    """Narrow an open `all_tenants` to one tenant: new rows become that tenant's."""
+    """Narrow an open `all_tenants` to one tenant: its rows are seen, and new ones become its own."""
     with narrow(tenant.id):
         yield
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 
-from tests.factories.tenants import Shop, open_shop
+from tests.factories.tenants import open_shop
 
 NEEDED = ("DATABASE_URL", "REPLICA_URL", "DATABASE_OWNER_URL", "DATABASE_PLATFORM_URL", "DATABASE_RELAY_URL")
 NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config)\b", re.IGNORECASE)
@@ -28,6 +28,9 @@ def pytest_configure(config):
 def _database(django_db_blocker):
     """Use the stack's database as it is: migrated once by its owner, never flushed, nothing rolled back."""
     with django_db_blocker.unblock():
+        with connections["platform"].cursor() as cursor:
+            cursor.execute("SELECT pg_has_role('commerce_app', 'MEMBER')")
+            assert cursor.fetchone() == (True,), "The roles are old: run deploy/roles.sql again in the test database."
         yield
         connections.close_all()
         for connection in connections.all():
@@ -52,7 +55,7 @@ def _only_loopback():
 
 @pytest.fixture(autouse=True)
 def _close_connections():
-    """Hand every connection back after the test, so that none is found open inside a transaction."""
+    """Hand every connection back, so that no test finds one inside a transaction."""
     yield
     connections.close_all()
 
@@ -71,12 +74,10 @@ def client_for():
 @pytest.fixture
 def graphql(client_for):
     """Return a function `graphql(shop, query, **variables)` that posts to the shop's door and parses the answer."""
-
-    def post(shop: Shop, query: str, **variables):
-        body = {"query": query, "variables": variables}
-        return client_for(shop).post("/graphql/", body, content_type="application/json").json()
-
-    return post
+    as_json = {"content_type": "application/json"}
+    return lambda shop, query, **variables: (
+        client_for(shop).post("/graphql/", {"query": query, "variables": variables}, **as_json).json()
+    )
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, transaction
 
+from commerce.db import rls
+
 SETTING = "app.tenant_id"
 
 
@@ -108,22 +110,21 @@ def _reenter(outer: Scope, scope: Scope) -> Iterator[Scope]:
 
 @contextmanager
 def narrow(tenant_id: int) -> Iterator[Scope]:
-    """Within an open scope over all tenants, work for one: its number fills new rows and defaults."""
+    """Within an open scope over all tenants, become one tenant: the application's role, which sees and writes its rows.
+
+    It is a savepoint: an exception undoes what was done inside, and with it the change of role.
+    """
     outer = _current.get()
     if outer is None or outer.tenant_id is not None:
         raise ScopeError("Only a scope over all tenants can be narrowed to one.")
     token = _current.set(replace(outer, tenant_id=tenant_id))
     try:
-        _set_tenant(outer.alias, str(int(tenant_id)))
-        yield outer
-        _set_tenant(outer.alias, "")
+        with transaction.atomic(using=outer.alias), connections[outer.alias].cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {rls.APP}; SET LOCAL {SETTING} = '{int(tenant_id)}'")
+            yield outer
+            cursor.execute(f"SET LOCAL ROLE NONE; SET LOCAL {SETTING} = ''")
     finally:
         _current.reset(token)
-
-
-def _set_tenant(alias: str, value: str) -> None:
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, value])
 
 
 def leave() -> None:

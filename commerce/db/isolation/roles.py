@@ -61,17 +61,19 @@ RULES = (
     Rule(
         "role-inherit",
         query("""SELECT rolname, 'inherits, so that the application''s policies bind it' FROM pg_roles
-                 WHERE rolname = %(owner)s AND rolinherit
-                 UNION ALL SELECT %(owner)s, 'inherits from ' || pg_get_userbyid(roleid) FROM pg_auth_members m
-                 WHERE pg_get_userbyid(member) = %(owner)s AND (to_jsonb(m) ->> 'inherit_option')::boolean"""),
-        "ALTER ROLE commerce_owner NOINHERIT, and grant its memberships WITH INHERIT FALSE.",
+                 WHERE rolname IN (%(owner)s, %(platform)s) AND rolinherit
+                 UNION ALL SELECT pg_get_userbyid(member)::text, 'inherits from ' || pg_get_userbyid(roleid)
+                 FROM pg_auth_members m WHERE pg_get_userbyid(member) IN (%(owner)s, %(platform)s)
+                   AND (to_jsonb(m) ->> 'inherit_option')::boolean"""),
+        "ALTER ROLE … NOINHERIT, and grant its memberships WITH INHERIT FALSE.",
     ),
     Rule(
         "role-member",
         query("""SELECT pg_get_userbyid(member)::text, 'is a member of ' || pg_get_userbyid(roleid) FROM pg_auth_members
                  WHERE pg_get_userbyid(member) = ANY(%(all_roles)s) AND NOT (
-                   pg_get_userbyid(member) = %(owner)s AND pg_get_userbyid(roleid) IN (%(app)s, %(reader)s))"""),
-        "REVOKE the membership: only the owner has two, in the application's role and the reader.",
+                   pg_get_userbyid(member) = %(owner)s AND pg_get_userbyid(roleid) IN (%(app)s, %(reader)s)
+                   OR pg_get_userbyid(member) = %(platform)s AND pg_get_userbyid(roleid) = %(app)s)"""),
+        "REVOKE the membership: the owner is in the application's role and the reader, the platform in the former.",
     ),
     Rule(
         "role-owns",
