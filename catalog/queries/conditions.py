@@ -3,6 +3,9 @@
 `probe` is asked of one row at a time: it speaks of a listing row as `l`. `members`, where there is one,
 selects the ids of all products that meet the condition: a list whose condition has few members is read
 from there instead of along its order. Both take the same parameters.
+
+`narrows`: the condition is on the listing row alone and may hold for few. `searches`: finding the members
+takes a while, so that it is done once.
 """
 
 from collections.abc import Sequence
@@ -25,6 +28,8 @@ class Condition:
     probe: str
     params: tuple[Any, ...] = ()
     members: str | None = None
+    narrows: bool = False
+    searches: bool = False
 
     def bind(self, currency: str) -> "Condition":
         """Return the condition for a channel of this currency."""
@@ -45,32 +50,28 @@ class PriceWithin:
 
     def bind(self, currency: str) -> Condition:
         """Return the condition in minor units of a currency."""
+        return _joined(" AND ", "true", self.bound(currency))
+
+    def bound(self, currency: str) -> list[Condition]:
+        """Return the conditions that it comes to in minor units of a currency."""
         scale = currency_digits(currency)
         if self.amounts is not None:
             exact = [amount.scaleb(scale) for amount in self.amounts]
-            return self._amounts([int(amount) for amount in exact if amount == amount.to_integral_value()])
+            return [self._one_of([int(a) for a in exact if a == a.to_integral_value() and abs(a) <= MAX_MINOR])]
         least = None if self.least is None else _minor(self.least.scaleb(scale), ROUND_CEILING)
         most = None if self.most is None else _minor(self.most.scaleb(scale), ROUND_FLOOR)
-        return self._range(least, most)
-
-    def _amounts(self, amounts: list[int]) -> Condition:
-        wanted = [amount for amount in amounts if abs(amount) <= MAX_MINOR]
-        if self.minimal:
-            return Condition("l.price_min = ANY(%s::bigint[])", (wanted,))
-        return Condition(_ANY_PRICE.format("price.price = ANY(%s::bigint[])"), (wanted,))
-
-    def _range(self, least: int | None, most: int | None) -> Condition:
-        if self.minimal:
-            bounds = [("l.price_min >= %s", least), ("l.price_min <= %s", most)]
-        else:
-            bounds = [("l.undiscounted_max >= %s", least), ("l.undiscounted_min <= %s", most)]
-        given = [(text, value) for text, value in bounds if value is not None]
-        texts, params = [text for text, _ in given], [value for _, value in given]
+        low, high = ("l.price_min", "l.price_min") if self.minimal else ("l.undiscounted_max", "l.undiscounted_min")
+        bounds = [(f"{low} >= %s", least), (f"{high} <= %s", most)]
+        found = [Condition(text, (value,), narrows=True) for text, value in bounds if value is not None]
         if not self.minimal and least is not None and most is not None:
             # The range of all variants' prices may span the asked one without a price in it.
-            texts.append(_ANY_PRICE.format("price.price BETWEEN %s AND %s"))
-            params += [least, most]
-        return Condition(" AND ".join(texts) or "true", tuple(params))
+            found.append(Condition(_ANY_PRICE.format("price.price BETWEEN %s AND %s"), (least, most)))
+        return found
+
+    def _one_of(self, amounts: list[int]) -> Condition:
+        if self.minimal:
+            return Condition("l.price_min = ANY(%s::bigint[])", (amounts,), narrows=True)
+        return Condition(_ANY_PRICE.format("price.price = ANY(%s::bigint[])"), (amounts,))
 
 
 _ANY_PRICE = """EXISTS (
@@ -116,6 +117,8 @@ def flatten(conditions: Sequence[Pending], currency: str) -> list[Condition]:
     for condition in conditions:
         if isinstance(condition, Every):
             found += flatten(condition.parts, currency)
+        elif isinstance(condition, PriceWithin):
+            found += condition.bound(currency)
         else:
             found.append(condition.bind(currency))
     return found
@@ -201,12 +204,12 @@ def has_metadata(key: str, values: Sequence[str] | None) -> Condition:
 
 def is_purchasable(wanted: bool) -> Condition:
     """Return the condition that the product is on sale to shoppers, or is not."""
-    return Condition("l.is_purchasable" if wanted else "NOT l.is_purchasable")
+    return Condition("l.is_purchasable" if wanted else "NOT l.is_purchasable", narrows=not wanted)
 
 
 def in_stock(wanted: bool) -> Condition:
     """Return the condition that a piece of the product is free, or none is."""
-    return Condition("l.in_stock" if wanted else "NOT l.in_stock")
+    return Condition("l.in_stock" if wanted else "NOT l.in_stock", narrows=not wanted)
 
 
 def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int | None) -> Condition:
@@ -268,16 +271,22 @@ def with_values_within(attribute: str, column: str, least: Any, most: Any) -> Co
     )
 
 
-def matching(text: str) -> Pending:
+def matching(text: str) -> Condition:
     """Return the condition that all words occur in the product's name, or the text is the SKU of a variant.
 
-    LIKE is not leakproof, so that it reads products one by one until the page is full.
+    LIKE is not leakproof, so that all names of the shop are read.
     """
     words = [contains(word) for word in text.split()[:MAX_WORDS]]
     if not words:
         return ALWAYS
-    sku = "EXISTS (SELECT FROM catalog_variant v WHERE v.product_id = l.product_id AND v.sku = %s OFFSET 0)"
-    return AnyOf((of_product("p.name ILIKE ALL(%s)", words), Condition(sku, (text.strip(),))))
+    return Condition(
+        "(EXISTS (SELECT FROM catalog_product p WHERE p.id = l.product_id AND p.name ILIKE ALL(%s) OFFSET 0)"
+        " OR EXISTS (SELECT FROM catalog_variant v WHERE v.product_id = l.product_id AND v.sku = %s OFFSET 0))",
+        (words, text.strip()),
+        "SELECT p.id AS product_id FROM catalog_product p WHERE p.name ILIKE ALL(%s)"
+        " UNION SELECT v.product_id FROM catalog_variant v WHERE v.sku = %s",
+        searches=True,
+    )
 
 
 def published_by(instant: datetime) -> Condition:

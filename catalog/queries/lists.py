@@ -14,13 +14,13 @@ is read in one of two ways:
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.conditions import Condition
+from catalog.queries.conditions import Condition, with_ids
 from catalog.queries.products import CURRENT, IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
 from commerce.db.rows import fetch
@@ -127,9 +127,13 @@ class _Shape:
 
 
 def get_page(wanted: ProductList, page: PageRequest) -> Page[ProductRow]:
-    """Return a page of a list. Two statements where a condition has members, otherwise one; the total is one more."""
+    """Return a page of a list. Two statements where a condition may have few members, otherwise one.
+
+    A search is one more, and the total.
+    """
     start = page.position(*ORDERS[wanted.order].kinds)
-    few = _few_members(wanted.conditions)
+    wanted = _searched(wanted)
+    few = _few_members(wanted)
     found = _read(wanted, page, start, few, None)[None] if page.limit else []
     total = _total(wanted, few) if page.with_total else None
     return _page(found, page, total)
@@ -141,6 +145,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
     At most three statements for all of them, and two more for the totals.
     """
     start = page.position(*ORDERS[wanted.order].kinds)
+    wanted = _searched(wanted)
     in_order = wanted.order == "POSITION" and wanted.group is None  # the order itself reads the group's members
     small, large = ([], list(dict.fromkeys(groups))) if in_order else _by_size(groups)
     found: dict[Any, list[_Placed]] = defaultdict(list)
@@ -244,8 +249,10 @@ def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:
   WHERE {" AND ".join(conditions) or "true"}"""
     if order.source is None:
         return f"FROM catalog_listing l WHERE {' AND '.join([_SHOWN, *conditions])}"
+    # Conditions on the product alone are then asked before its listing row is looked up.
+    early = [condition.replace("l.product_id", order.product) for condition in conditions]
     return f"""FROM {order.source} JOIN LATERAL {_listing(order.product)} ON true
-  WHERE {" AND ".join([where, *conditions])}"""
+  WHERE {" AND ".join([where, *early])}"""
 
 
 def _listing(product: str) -> str:
@@ -258,9 +265,23 @@ def _row(order: Order, where: str) -> str:
     return f"(SELECT * FROM {order.source} WHERE {where} AND {order.product} = found.product_id LIMIT 1) {alias}"
 
 
-def _few_members(conditions: Sequence[Condition]) -> Condition | None:
-    """Return the condition with the fewest members, if they are few. One statement, none without such conditions."""
-    candidates = [condition for condition in conditions if condition.members is not None]
+def _searched(wanted: ProductList) -> ProductList:
+    """Return the list with the members of its searches found, as far as they are few."""
+    conditions = tuple(_found(condition) if condition.searches else condition for condition in wanted.conditions)
+    return wanted if conditions == wanted.conditions else replace(wanted, conditions=conditions)
+
+
+def _found(search: Condition) -> Condition:
+    ids = [row[0] for row in fetch(f"{search.members} LIMIT {FEW + 1}", search.params)]
+    return with_ids(ids) if len(ids) <= FEW else Condition(search.probe, search.params)
+
+
+def _few_members(wanted: ProductList) -> Condition | None:
+    """Return the condition with the fewest members, if they are few. One statement, or none without candidates."""
+    candidates = [condition for condition in wanted.conditions if condition.members is not None]
+    narrowing = [condition for condition in wanted.conditions if condition.narrows]
+    if narrowing and ORDERS[wanted.order].source is not None:
+        candidates.append(_in_listings(wanted, narrowing))
     if not candidates:
         return None
     sizes = fetch(
@@ -269,6 +290,13 @@ def _few_members(conditions: Sequence[Condition]) -> Condition | None:
     )[0]
     size, at = min((size, at) for at, size in enumerate(sizes))
     return candidates[at] if size <= FEW else None
+
+
+def _in_listings(wanted: ProductList, narrowing: Sequence[Condition]) -> Condition:
+    """Return conditions on the listing row as one whose members are read from the channel's listing rows."""
+    params = (wanted.channel.id, wanted.now, wanted.now, *(value for part in narrowing for value in part.params))
+    where = " AND ".join([_SHOWN, *(part.probe for part in narrowing)])
+    return Condition("true", params, f"SELECT l.product_id FROM catalog_listing l WHERE {where}")
 
 
 @lru_cache(128)
@@ -310,25 +338,24 @@ def _total(wanted: ProductList, members: Condition | None) -> int:
 
 
 def _totals(wanted: ProductList, members: Condition | None, groups: list[UUID]) -> dict[UUID, int]:
-    others = wanted.conditions
-    sets = () if members else (_GROUP.members or "",)
-    params = [groups, wanted.channel.id, wanted.now, wanted.now, *(v for c in others for v in c.params)]
-    sql = _count(tuple(c.probe for c in others), members.members if members else None, sets, True)
+    """Return how many products of the list are in each group."""
+    conditions = wanted.conditions if members else (*wanted.conditions, _GROUP)
+    params = [groups, wanted.channel.id, wanted.now, wanted.now, *(v for c in conditions for v in c.params)]
+    sql = _count(tuple(c.probe for c in conditions), members.members if members else None, (), True)
     return dict(fetch(sql, params))
 
 
 @lru_cache(256)
 def _count(probes: tuple[str, ...], members: str | None, sets: tuple[str, ...], in_parents: bool) -> str:
-    """Return the statement that counts a list: over few members one by one, over many by intersecting sets."""
+    """Return the statement that counts a list: few members one by one, many by a hash of them."""
     where = "".join(f" AND {probe}" for probe in probes)
     if members is not None:
         counted = f"""SELECT count(*) FROM (SELECT DISTINCT m.product_id FROM ({members}) m) found
   JOIN LATERAL {_listing("found.product_id")} ON true WHERE true{where}"""
     else:
-        intersected = "".join(f" INTERSECT ({text})" for text in sets)
-        counted = (
-            f"SELECT count(*) FROM (SELECT l.product_id FROM catalog_listing l WHERE {_SHOWN}{where}{intersected}) x"
-        )
+        counted = f"SELECT count(*) FROM catalog_listing l WHERE {_SHOWN}{where}"
+        # IS TRUE keeps the planner from joining: each set is hashed once.
+        counted += "".join(f" AND (l.product_id IN ({text})) IS TRUE" for text in sets)
     if in_parents:
         return f"SELECT parent.id, found.total FROM unnest(%s::uuid[]) AS parent(id), LATERAL ({counted}) found(total)"
     return counted
