@@ -5,9 +5,9 @@ import os
 import re
 import socket
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connections
 from django.test import Client
 
@@ -18,9 +18,7 @@ NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config)\b", 
 
 
 def pytest_configure(config):
-    settings.DATABASES  # noqa: B018  reads the env file, if one is named
-    missing = [name for name in NEEDED if not os.environ.get(name)]
-    if missing:
+    if missing := [name for name in NEEDED if not os.environ.get(name)]:
         raise pytest.UsageError(f"No stack to test on ({', '.join(missing)} not set): run `make test`.")
 
 
@@ -32,9 +30,9 @@ def _database(django_db_blocker):
             cursor.execute("SELECT pg_has_role('commerce_app', 'MEMBER')")
             assert cursor.fetchone() == (True,), "The roles are old: run deploy/roles.sql again in the test database."
         yield
-        connections.close_all()
-        for connection in connections.all():
-            connection.close_pool()  # type: ignore[attr-defined]
+        opened: Any = connections.all()
+        for connection in opened:
+            connection.close_pool()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,12 +53,10 @@ def _only_loopback():
 
 @pytest.fixture(autouse=True)
 def _close_connections():
-    """Hand every connection back, so that no test finds one inside a transaction."""
     yield
     connections.close_all()
 
 
-# A fresh shop with one channel (USD, US, en), and another one.
 tenant = pytest.fixture(open_shop, name="tenant")
 other_tenant = pytest.fixture(open_shop, name="other_tenant")
 
@@ -74,10 +70,12 @@ def client_for():
 @pytest.fixture
 def graphql(client_for):
     """Return a function `graphql(shop, query, **variables)` that posts to the shop's door and parses the answer."""
-    as_json = {"content_type": "application/json"}
-    return lambda shop, query, **variables: (
-        client_for(shop).post("/graphql/", {"query": query, "variables": variables}, **as_json).json()
-    )
+
+    def post(shop, query: str, **variables):
+        body = {"query": query, "variables": variables}
+        return client_for(shop).post("/graphql/", body, "application/json").json()
+
+    return post
 
 
 @pytest.fixture
