@@ -38,14 +38,18 @@ INSTALLED_APPS = [
     "catalog",
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.admin",
+    "tenants.admin_site.TenantAdminConfig",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "graphene_django",
     "rest_framework",
 ]
-MIDDLEWARE = ["tenants.middleware.TenantMiddleware"]
-# Sessions, sign-in and CSRF belong to the admin alone: the APIs carry none of it.
+MIDDLEWARE = [
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tenants.middleware.TenantMiddleware",
+    "tenants.admin_middleware.AdminMiddleware",
+]
+# Sessions, sign-in and CSRF belong to the admin alone: the APIs carry none of it. AdminMiddleware runs these.
 ADMIN_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -115,6 +119,9 @@ AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["tenants.auth.TenantBackend"]
 SESSION_ENGINE = "tenants.sessions"
 SESSION_COOKIE_NAME = "session"
+# No domain is set, so that a cookie stays at the host, and thereby the tenant, that it was made at.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HTTPS", default=not LOCAL)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 AUTH_PASSWORD_VALIDATORS = [
@@ -134,15 +141,44 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+# The admin's scripts and styles. An image is built with `STATIC_ROOT=… manage.py collectstatic --noinput` and keeps
+# the variable; where it is not set, they come out of the installed packages, with nothing to collect.
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "static"))
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = False
+# Tenants' files: in a bucket where one is named, otherwise in a folder, which the web process serves.
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "media"))
+MEDIA_BUCKET = env.str("MEDIA_BUCKET", default="")
+TENANT_PUBLIC_ID = "tenants.media.public_id_of"
+_folder: dict[str, Any] = {"BACKEND": "commerce.storage.TenantStorage"}
+_bucket: dict[str, Any] = {
+    "BACKEND": "commerce.storage.bucket.TenantBucket",
+    "OPTIONS": {
+        "bucket_name": MEDIA_BUCKET,
+        "region_name": env.str("MEDIA_REGION", default="") or None,
+        "endpoint_url": env.str("MEDIA_ENDPOINT_URL", default="") or None,
+        # The CDN's host; without one, addresses are signed and last an hour.
+        "custom_domain": env.str("MEDIA_DOMAIN", default="") or None,
+        "querystring_auth": not env.str("MEDIA_DOMAIN", default=""),
+        "file_overwrite": False,
+        "object_parameters": {"CacheControl": "public, max-age=3600"},
+    },
+}
 STORAGES = {
-    "default": {"BACKEND": "commerce.storage.TenantStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "default": _bucket if MEDIA_BUCKET else _folder,
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# The admin's page of a product with a hundred variants has some thousand fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+# Uploads that are not refused stay in memory: nothing is written beside the storage.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 # --- Checks and logs ----------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
+from django.conf import settings
+from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -13,6 +15,7 @@ from commerce.graphql.context import Operation
 from commerce.graphql.view import GraphQLView
 from commerce.schema import schema
 from tenants.graphql.context import ShopContext
+from tenants.media import serve_media
 from tenants.middleware import tenant_of
 
 
@@ -47,4 +50,7 @@ urlpatterns = [
     path("graphql/", GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context)),
     path("health/live", live),
     path("health/ready", ready),
+    path("admin/", admin.site.urls),
 ]
+if not settings.MEDIA_BUCKET:
+    urlpatterns.append(path("media/<uuid:public_id>/<path:path>", serve_media))

@@ -7,12 +7,16 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "catalog.variant",
         "catalog.variantprice",
         "catalog.productpublication",
-        "catalog.assignedvalue",
+        "catalog.productvalue",
+        "catalog.variantvalue",
         "catalog.category",
         "catalog.collection",
         "catalog.collectionproduct",
+        "catalog.collectionpublication",
         "catalog.media",
+        "catalog.variantmedia",
         "catalog.warehouse",
+        "catalog.warehousechannel",
         "catalog.stock",
     ),
     "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES": (
@@ -40,12 +44,22 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "HANDLE_CHECKOUTS": (),
 }
 
+# Dialect permission → models that its holder may look at besides, as their own pages refer to them.
+VIEWS: dict[str, tuple[str, ...]] = {
+    "MANAGE_PRODUCTS": ("catalog.producttype", "catalog.attribute", "catalog.attributevalue"),
+}
+
 
 def admin_permissions(codes: list[str]) -> frozenset[str]:
     """Return the admin's names ("catalog.change_product") that these dialect permissions grant."""
-    models = {model for code in codes for model in GRANTS.get(code, ())}
+    may_change = {model for code in codes for model in GRANTS.get(code, ())}
+    may_view = {model for code in codes for model in VIEWS.get(code, ())} | may_change
     return frozenset(
-        f"{app}.{verb}_{name}"
-        for app, name in (model.split(".") for model in models)
-        for verb in ("view", "add", "change", "delete")
+        [_name(model, "view") for model in may_view]
+        + [_name(model, verb) for model in may_change for verb in ("add", "change", "delete")]
     )
+
+
+def _name(model: str, verb: str) -> str:
+    app, name = model.split(".")
+    return f"{app}.{verb}_{name}"

@@ -1,0 +1,21 @@
+"""The admin's pages of the catalogue."""
+
+from catalog.admin.attributes import AttributeAdmin, AttributeValueAdmin, ProductTypeAdmin
+from catalog.admin.groups import CategoryAdmin, CollectionAdmin, CollectionProductAdmin
+from catalog.admin.products import ProductAdmin, VariantAdmin
+from catalog.admin.stock import StockAdmin, WarehouseAdmin
+from catalog.admin.translations import TranslationAdmin
+
+__all__ = [
+    "AttributeAdmin",
+    "AttributeValueAdmin",
+    "CategoryAdmin",
+    "CollectionAdmin",
+    "CollectionProductAdmin",
+    "ProductAdmin",
+    "ProductTypeAdmin",
+    "StockAdmin",
+    "TranslationAdmin",
+    "VariantAdmin",
+    "WarehouseAdmin",
+]
