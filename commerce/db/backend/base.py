@@ -41,6 +41,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     scope: scopes.Scope | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tables_met: set[str] = set()  # by the query that is being compiled
+
     def _start_transaction_under_autocommit(self) -> None:
         """Begin in psycopg's autocommit mode, where several statements may travel in one message.
 

@@ -22,17 +22,34 @@ def tenant_tables() -> frozenset[str]:
 
 
 class ScopeGuard:
+    """What all compilers share. Subqueries and the parts of a union have compilers of their own on the connection."""
+
     query: Any
     connection: Any
+    is_executing = False
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        self._require_scope(self._tables())  # before compiling: a query that comes out empty is not compiled to its end
+        self.is_executing = True
+        self.connection.tables_met = set()
+        return super().execute_sql(*args, **kwargs)  # type: ignore[misc]
+
+    def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+        compiled = super().as_sql(*args, **kwargs)  # type: ignore[misc]
+        self.connection.tables_met |= self._tables()
+        if self.is_executing:
+            self._require_scope(self.connection.tables_met)
+        return compiled
+
+    def _tables(self) -> set[str]:
         query = self.query
-        tables = {query.get_meta().db_table} if query.model else set()
-        tables.update(alias.table_name for alias in query.alias_map.values() if alias.table_name)
+        own = {query.get_meta().db_table} if query.model else set()
+        return own | {alias.table_name for alias in query.alias_map.values() if alias.table_name}
+
+    def _require_scope(self, tables: set[str]) -> None:
         owned = tables & tenant_tables()
         if owned:
             scope.require_scope(owned, self.connection.alias)
-        return super().execute_sql(*args, **kwargs)  # type: ignore[misc]
 
 
 class SQLCompiler(ScopeGuard, compiler.SQLCompiler):
