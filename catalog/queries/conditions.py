@@ -108,7 +108,7 @@ ALWAYS, NEVER = Condition("true"), Condition("false")
 
 def _joined(word: str, empty: str, parts: Sequence[Condition]) -> Condition:
     text = word.join(f"({part.probe})" for part in parts) or empty
-    return Condition(text, tuple(value for part in parts for value in part.params))
+    return Condition(f"({text})", tuple(value for part in parts for value in part.params))
 
 
 def flatten(conditions: Sequence[Pending], currency: str) -> list[Condition]:

@@ -42,7 +42,7 @@ _GROUP = Condition(
 class Order:
     """An order of products: the keys of a list, the last of which tells all products apart.
 
-    `source` is the table (with its alias) that has the keys, None where it is the listing itself, and
+    `source` is the table that has the keys, as `o`, None where it is the listing itself, and
     `where` what picks its rows, with parameters named in `needs`: channel, language, group. `product` is
     its column of the product's id. `shown` are the keys as a cursor keeps them, read back by `kinds`.
     """
@@ -58,32 +58,32 @@ class Order:
 
 ORDERS = {
     "NAME": Order(
-        keys=("n.name_key", "n.product_id"),
+        keys=("o.name_key", "o.product_id"),
         kinds=(bytes.fromhex, UUID),
-        source="catalog_listingname n",
-        where="n.channel_id = %s AND n.language = %s",
+        source="catalog_listingname o",
+        where="o.channel_id = %s AND o.language = %s",
         needs=("channel", "language"),
-        product="n.product_id",
-        shown=("encode(n.name_key, 'hex')", "n.product_id"),
+        product="o.product_id",
+        shown=("encode(o.name_key, 'hex')", "o.product_id"),
     ),
     "PRICE": Order(keys=("l.price_min", "l.product_id"), kinds=(int, UUID)),
     "NEWEST": Order(keys=("l.newest_at", "l.product_id"), kinds=(datetime, UUID)),
     "RANK": Order(keys=("l.rank", "l.product_id"), kinds=(float, UUID)),
     # Ids are UUIDs of version 7, whose order is that of their creation.
     "CREATED": Order(keys=("l.product_id",), kinds=(UUID,)),
-    "SLUG": Order(keys=("p.slug",), kinds=(str,), source="catalog_product p", product="p.id"),
+    "SLUG": Order(keys=("o.slug",), kinds=(str,), source="catalog_product o", product="o.id"),
     "MODIFIED": Order(
-        keys=("p.updated_at", "p.id"), kinds=(datetime, UUID), source="catalog_product p", product="p.id"
+        keys=("o.updated_at", "o.id"), kinds=(datetime, UUID), source="catalog_product o", product="o.id"
     ),
     "RATING": Order(
-        keys=("coalesce(p.rating, 0)", "p.id"), kinds=(float, UUID), source="catalog_product p", product="p.id"
+        keys=("coalesce(o.rating, 0)", "o.id"), kinds=(float, UUID), source="catalog_product o", product="o.id"
     ),
     "TYPE": Order(
-        keys=("p.type_name", "p.slug"),
+        keys=("o.type_name", "o.slug"),
         kinds=(str, str),
         source="(SELECT p.id, p.slug, t.name AS type_name FROM catalog_product p"
-        " JOIN catalog_producttype t ON t.id = p.product_type_id) p",
-        product="p.id",
+        " JOIN catalog_producttype t ON t.id = p.product_type_id) o",
+        product="o.id",
     ),
     "POSITION": Order(
         keys=("o.position", "o.product_id"),
@@ -260,9 +260,8 @@ def _listing(product: str) -> str:
 
 
 def _row(order: Order, where: str) -> str:
-    """Return the order's row of one product, under the alias that its keys are written with."""
-    alias = order.keys[-1].partition(".")[0]
-    return f"(SELECT * FROM {order.source} WHERE {where} AND {order.product} = found.product_id LIMIT 1) {alias}"
+    """Return the order's row of one product, as `o`."""
+    return f"(SELECT * FROM {order.source} WHERE {where} AND {order.product} = found.product_id LIMIT 1) o"
 
 
 def _searched(wanted: ProductList) -> ProductList:
