@@ -41,7 +41,6 @@ INSTALLED_APPS = [
     "tenants.admin_site.TenantAdminConfig",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "graphene_django",
     "rest_framework",
 ]
 MIDDLEWARE = [
