@@ -78,6 +78,9 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
 
     def add_field(self, model: type[Model], field: Any) -> None:
         if not is_tenant_owned(model):
+            if isinstance(field, TenantField):
+                raise ValueError(f"{model._meta.label} cannot become a tenant's table: make a new one, copy the rows.")
+            _refuse_reference_to_tenant(model, field)
             return super().add_field(model, field)
         # Composite keys cannot stand in a column's definition: None makes Django add them afterwards.
         self.sql_create_column_inline_fk = None
@@ -86,12 +89,16 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
         finally:
             del self.sql_create_column_inline_fk
 
+    def remove_field(self, model: type[Model], field: Any) -> None:
+        if isinstance(field, TenantField):  # PostgreSQL would drop its policies and its key with it
+            raise ValueError(f"{model._meta.label} cannot cease to be a tenant's table: make a new one, copy the rows.")
+        super().remove_field(model, field)
+
     def _create_fk_sql(self, model: type[Model], field: Any, suffix: str) -> Statement:
         statement = super()._create_fk_sql(model, field, suffix)
         target = field.target_field
         if is_tenant_owned(target.model):
-            if not is_tenant_owned(model):
-                raise ValueError(f"{model._meta.label}.{field.name}: a platform table cannot point at a tenant's.")
+            _refuse_reference_to_tenant(model, field)
             statement.parts["column"] = Columns(model._meta.db_table, [COLUMN, field.column], self.quote_name)
             statement.parts["to_column"] = Columns(
                 target.model._meta.db_table, [COLUMN, target.column], self.quote_name
@@ -143,6 +150,12 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
     def _execute_all(self, statements: list[str]) -> None:
         for statement in statements:
             self.execute(statement, params=None)
+
+
+def _refuse_reference_to_tenant(model: type[Model], field: Any) -> None:
+    target = field.related_model if field.is_relation else None
+    if isinstance(target, type) and is_tenant_owned(target) and not is_tenant_owned(model):
+        raise ValueError(f"{model._meta.label}.{field.name}: a platform table cannot point at a tenant's.")
 
 
 class _AdoptedColumn:
