@@ -3,6 +3,7 @@ from django.db.models.functions import Now
 
 from commerce.db.models import TenantRow, new_id
 
+
 class Event(TenantRow):
     """Something that was committed: what happened to which object, at which of its versions.
 
@@ -49,8 +50,7 @@ class Event(TenantRow):
                 | models.Q(~models.Q(status="pending"), finished_at__isnull=False),
             ),
         ]
-        # Both hold the unfinished events, said in two ways: in statistics made while few were unfinished the two
-        # look alike, and the planner would walk all of a tenant's events through the wrong one.
+        # Both hold the unfinished events, said in two ways, so that no query takes one for the other (see claims.py).
         indexes = [
             # The fair claim walks tenants, and in each the due events in order.
             models.Index(

@@ -27,9 +27,10 @@ ORDER BY nth
 
 # An event's id begins with the milliseconds of its writing (RFC 9562), so that the key finds the old ones.
 _DELETE = """
-DELETE FROM outbox_event WHERE (tenant_id, id) IN (
-    SELECT tenant_id, id FROM outbox_event WHERE id < %s AND status = 'done' AND finished_at < %s ORDER BY id LIMIT %s
-)
+DELETE FROM outbox_event WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM outbox_event WHERE id < %s AND status = 'done' AND finished_at < %s
+    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+))
 """
 
 

@@ -24,79 +24,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from django.db import InterfaceError, OperationalError, connections
 
 from commerce.db.scope import Scope, open_scope
+from commerce.outbox import claims
+from commerce.outbox.claims import Claimed, Failure, Outcome, Wait
 from commerce.outbox.registry import EventRecord, Subscriptions, subscriptions
 
 logger = logging.getLogger("commerce.outbox.relay")
 
-ALIAS = "relay"
 # Characters of a handler's error kept with the event.
 LONGEST_ERROR = 2000
-
-# One statement. `waiting` steps from tenant to tenant through the index (fact 50); `due` starts after the tenant
-# where the last batch ended; `locked` takes each one's share; `previous` is the object's unfinished event before. Each
-# subquery fits one index alone (see the model), whatever the statistics say.
-_CLAIM = """
-WITH RECURSIVE waiting AS (
-    (SELECT tenant_id FROM outbox_event WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT e.tenant_id FROM outbox_event e
-            WHERE e.status = 'pending' AND e.tenant_id > w.tenant_id ORDER BY e.tenant_id LIMIT 1)
-    FROM waiting w WHERE w.tenant_id IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT w.tenant_id FROM waiting w
-    WHERE (SELECT e.next_at FROM outbox_event e WHERE e.tenant_id = w.tenant_id AND e.status = 'pending'
-           ORDER BY e.next_at, e.position LIMIT 1) <= statement_timestamp()
-    ORDER BY w.tenant_id <= %(after)s, w.tenant_id LIMIT %(size)s
-), locked AS MATERIALIZED (
-    SELECT e.* FROM due CROSS JOIN LATERAL (
-        SELECT tenant_id, id, position, type, object_kind, object_id, object_version, payload, actor, created_at,
-               attempts, next_at
-        FROM outbox_event
-        WHERE tenant_id = due.tenant_id AND status = 'pending' AND next_at <= statement_timestamp()
-        ORDER BY next_at, position
-        LIMIT (SELECT greatest(1, %(size)s / nullif(count(*), 0)) FROM due)
-        FOR NO KEY UPDATE SKIP LOCKED
-    ) e
-)
-SELECT l.tenant_id, l.id, l.type, l.object_kind, l.object_id, l.object_version, l.payload, l.actor, l.created_at,
-       l.attempts, l.next_at, statement_timestamp(), previous.id, previous.next_at
-FROM locked l LEFT JOIN LATERAL (
-    SELECT e.id, e.next_at FROM outbox_event e
-    WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.finished_at IS NULL AND e.position < l.position
-    ORDER BY e.position DESC LIMIT 1
-) previous ON true
-ORDER BY row_number() OVER (PARTITION BY l.tenant_id ORDER BY l.position), l.tenant_id <= %(after)s, l.tenant_id
-"""
-
-_FINISH = """
-UPDATE outbox_event e SET status = 'done', finished_at = clock_timestamp(), attempts = e.attempts + 1, error = ''
-FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
-WHERE e.tenant_id = x.tenant_id AND e.id = x.id
-"""
-
-_FAIL = """
-UPDATE outbox_event e SET attempts = e.attempts + 1, error = x.error, next_at = x.next_at,
-       status = CASE WHEN x.dead THEN 'dead' ELSE 'pending' END,
-       finished_at = CASE WHEN x.dead THEN clock_timestamp() END
-FROM unnest(%s::integer[], %s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[])
-     AS x (tenant_id, id, error, next_at, dead)
-WHERE e.tenant_id = x.tenant_id AND e.id = x.id
-"""
-
-_WAIT = """
-UPDATE outbox_event e SET next_at = x.next_at
-FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[]) AS x (tenant_id, id, next_at)
-WHERE e.tenant_id = x.tenant_id AND e.id = x.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,38 +52,6 @@ class Options:
     longest_delay: float = 3600.0
     busy_pause: float = 0.02
     idle_pause: float = 0.5
-
-
-class Claimed(NamedTuple):
-    """A locked event, when it was due and claimed, and its object's unfinished event before it, with its due time."""
-
-    event: EventRecord
-    next_at: datetime
-    claimed_at: datetime
-    previous_id: UUID | None
-    previous_next_at: datetime | None
-
-
-class Failure(NamedTuple):
-    event: EventRecord
-    error: str
-    next_at: datetime
-    is_dead: bool
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a batch: events finished, failed, and made to wait behind their object's earlier event."""
-
-    done: list[EventRecord] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    waiting: list[tuple[EventRecord, datetime]] = field(default_factory=list)
-    is_full: bool = False
-
-    @property
-    def moved(self) -> int:
-        """How many events are not where they were; with none, the relay may rest."""
-        return len(self.done) + len(self.failed) + len(self.waiting)
 
 
 class Relay:
@@ -195,54 +105,45 @@ class Relay:
     def run_once(self) -> Outcome:
         """Deliver one batch in one transaction and return what became of it."""
         try:
-            with open_scope(Scope(tenant_id=None, alias=ALIAS)):
-                batch = self._claim()
+            with open_scope(Scope(tenant_id=None, alias=claims.ALIAS)):
+                batch = claims.claim(after=self._after, size=self.options.batch_size)
                 outcome = self._deliver(batch)
-                self._record(outcome)
+                claims.record(outcome)
         finally:
             _close_broken_connections()
-        for failure in outcome.failed:
-            if failure.is_dead:
-                event = failure.event
-                logger.error(
-                    "Event %s (%s) of tenant %s is dead: %s", event.id, event.type, event.tenant_id, failure.error
-                )
+        for (_, event, *_), error, _, is_dead in outcome.failed:
+            if is_dead:
+                logger.error("Event %s (%s) of tenant %s is dead: %s", event.id, event.type, event.tenant_id, error)
         return outcome
-
-    def _claim(self) -> list[Claimed]:
-        with connections[ALIAS].cursor() as cursor:
-            # Guessed dear, the claim is cheap: compiling it takes longer than running it.
-            cursor.execute("SET LOCAL jit = off")
-            cursor.execute(_CLAIM, {"after": self._after, "size": self.options.batch_size})
-            return [_claimed(row) for row in cursor.fetchall()]
 
     def _deliver(self, batch: Sequence[Claimed]) -> Outcome:
         outcome = Outcome(is_full=_is_full(batch, self.options.batch_size))
         finished: set[UUID] = set()
         due: dict[UUID, datetime] = {}
         started = time.monotonic()
-        for event, next_at, claimed_at, previous_id, previous_next_at in batch:
+        for claimed in batch:
             elapsed = time.monotonic() - started
             if elapsed > self.options.budget:
                 outcome.is_full = True
                 break
+            event = claimed.event
             self._after = event.tenant_id
-            if previous_id is not None and previous_id not in finished:
-                behind = due.get(previous_id, previous_next_at)
-                if behind is not None and behind > next_at:
+            if claimed.previous_id is not None and claimed.previous_id not in finished:
+                behind = due.get(claimed.previous_id, claimed.previous_next_at)
+                if behind is not None and behind > claimed.next_at:
                     due[event.id] = behind
-                    outcome.waiting.append((event, behind))
+                    outcome.waiting.append(Wait(claimed, behind))
                 continue
             error = self._call(event)
             if error is None:
                 finished.add(event.id)
-                outcome.done.append(event)
+                outcome.done.append(claimed)
                 continue
-            failure = self._fail(event, error, claimed_at + timedelta(seconds=elapsed))
+            failure = self._failure(claimed, error, claimed.claimed_at + timedelta(seconds=elapsed))
             outcome.failed.append(failure)
+            due[event.id] = failure.next_at
             if failure.is_dead:
                 finished.add(event.id)
-            due[event.id] = failure.next_at
         return outcome
 
     def _call(self, event: EventRecord) -> str | None:
@@ -260,34 +161,12 @@ class Relay:
                 return f"{name}: {type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
         return None
 
-    def _fail(self, event: EventRecord, error: str, now: datetime) -> Failure:
+    def _failure(self, claimed: Claimed, error: str, now: datetime) -> Failure:
         """Return what to write of a failed event: the wait doubles, is bounded, and up to half longer or shorter."""
-        seconds = min(self.options.first_delay * 2 ** min(event.attempts, 30), self.options.longest_delay)
+        attempts = claimed.event.attempts + 1
+        seconds = min(self.options.first_delay * 2 ** min(attempts - 1, 30), self.options.longest_delay)
         delay = timedelta(seconds=seconds * random.uniform(0.5, 1.5))  # noqa: S311  no secret
-        return Failure(event, error, now + delay, is_dead=event.attempts + 1 >= self.options.most_attempts)
-
-    def _record(self, outcome: Outcome) -> None:
-        with connections[ALIAS].cursor() as cursor:
-            if outcome.done:
-                cursor.execute(_FINISH, _keys(outcome.done))
-            if outcome.failed:
-                events, errors, times, dead = (list(column) for column in zip(*outcome.failed, strict=True))
-                cursor.execute(_FAIL, [*_keys(events), errors, times, dead])
-            if outcome.waiting:
-                events, times = (list(column) for column in zip(*outcome.waiting, strict=True))
-                cursor.execute(_WAIT, [*_keys(events), times])
-
-
-def _claimed(row: Sequence[Any]) -> Claimed:
-    tenant_id, id_, type_, kind, object_id, version, payload, actor, created_at, attempts, *rest = row
-    record = EventRecord(
-        tenant_id, id_, type_, kind, object_id, version, orjson.loads(payload), actor, created_at, attempts
-    )
-    return Claimed(record, *rest)
-
-
-def _keys(events: Sequence[EventRecord]) -> list[list[Any]]:
-    return [[event.tenant_id for event in events], [event.id for event in events]]
+        return Failure(claimed, error, now + delay, is_dead=attempts >= self.options.most_attempts)
 
 
 def _is_full(batch: Sequence[Claimed], size: int) -> bool:

@@ -10,9 +10,9 @@ from django.db import OperationalError, ProgrammingError, connections
 
 from commerce import outbox
 from commerce.db.scope import Scope, current_scope, open_scope, tenant_scope
+from commerce.outbox.claims import _CLAIM, _PLAN
 from commerce.outbox.models import Event
 from commerce.outbox.registry import Subscriptions
-from commerce.outbox.relay import _CLAIM
 from tenants.models import Channel
 from tests.outbox.conftest import count_by_status, get_event, new_event, publish, wait_until
 
@@ -122,7 +122,7 @@ def test_events_written_while_an_earlier_one_waits_do_not_hide_it_when_its_time_
     publish(tenant, new_event(object_id, 1))
     inbox.fail = lambda event: True
     relay = make_relay(batch_size=5, first_delay=0.4)
-    relay.drain()
+    relay.run_once()
     publish(tenant, *(new_event(object_id, version) for version in range(2, 30)))
     inbox.fail = lambda event: False
 
@@ -214,6 +214,7 @@ def test_a_claim_stays_cheap_when_the_statistics_were_made_while_nothing_was_pen
     publish(tenant, *(new_event() for _ in range(20_000)))
 
     with open_scope(Scope(tenant_id=None, alias="relay")), connections["relay"].cursor() as cursor:
+        cursor.execute(_PLAN)
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {_CLAIM}", {"after": 0, "size": 500})
         plan = cursor.fetchone()[0][0]["Plan"]
 
@@ -332,8 +333,8 @@ def test_a_handler_whose_connection_broke_fails_alone(tenant, inbox, make_relay)
     relay.subscribers.subscribe("test.*", handler)
     publish(tenant, new_event(version=1), new_event(version=2), new_event(version=3))
     outcome = relay.run_once()
-    assert [failure.event.object_version for failure in outcome.failed] == [1]
-    assert [event.object_version for event in outcome.done] == [2, 3]
+    assert [failure.claimed.event.object_version for failure in outcome.failed] == [1]
+    assert [claimed.event.object_version for claimed in outcome.done] == [2, 3]
 
 
 def test_what_was_delivered_but_could_not_be_marked_is_delivered_again_with_the_same_id(tenant, inbox, make_relay):

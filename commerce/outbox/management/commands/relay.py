@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.utils.module_loading import autodiscover_modules
 
-from commerce.outbox.relay import ALIAS, Relay
+from commerce.outbox.claims import ALIAS
+from commerce.outbox.relay import Relay
 
 
 class Command(BaseCommand):
