@@ -1,6 +1,7 @@
 """The admin's pages of the catalogue."""
 
 from catalog.admin.attributes import AttributeAdmin, AttributeValueAdmin, ProductTypeAdmin
+from catalog.admin.channels import order_names_anew
 from catalog.admin.groups import CategoryAdmin, CollectionAdmin, CollectionProductAdmin
 from catalog.admin.products import ProductAdmin, VariantAdmin
 from catalog.admin.stock import StockAdmin, WarehouseAdmin
@@ -18,4 +19,5 @@ __all__ = [
     "TranslationAdmin",
     "VariantAdmin",
     "WarehouseAdmin",
+    "order_names_anew",
 ]

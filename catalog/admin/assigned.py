@@ -20,6 +20,7 @@ from catalog.admin.fields import RichTextField
 from catalog.models import Attribute, AttributeValue, ProductTypeAttribute, ProductValue, VariantValue
 from catalog.values import choice_slug, parse_value
 from commerce.errors import DomainError
+from tenants.admin.base import is_uuid
 
 InputType = Attribute.InputType
 
@@ -124,7 +125,7 @@ class _ValueSelect(AutocompleteSelect):
         known = {str(held.id): held.name for held in self.assigned.values}
         chosen = [str(one) for one in value if str(one)]
         if set(chosen) - set(known):
-            return super().optgroups(name, value, attrs)
+            return super().optgroups(name, [one for one in chosen if is_uuid(one)], attrs)
         empty = [] if self.allow_multiple_selected else [self.create_option(name, "", "", False, 0)]
         options = [self.create_option(name, one, known[one], True, i, attrs=attrs) for i, one in enumerate(chosen, 1)]
         return [(None, [*empty, *options], 0)]

@@ -43,6 +43,9 @@ class CatalogStacked(CatalogFields, Stacked):
 
 class CatalogAdmin(CatalogFields, TenantAdmin):
     def write(self, request: HttpRequest, obj: Any) -> None:
+        if obj.pk is None:
+            # Django's inlines take the id away from a new parent, for Model.save() to make another.
+            obj.pk = obj._meta.pk.get_pk_value_on_save(obj)
         operations.save(obj, now=timezone.now(), actor=actor(request))
 
     def erase(self, request: HttpRequest, obj: Any) -> None:

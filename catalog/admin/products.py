@@ -320,10 +320,10 @@ class ProductList(ChangeList):
         super().get_results(request)
         channels = tenants_queries.list_channels()
         chosen = [channel for channel in channels if channel.slug == request.GET.get("channel")] or channels
-        listings = {
-            row.product_id: row for row in _listed_now().filter(channel__in=chosen[:1], product__in=self.result_list)
-        }
-        for product in self.result_list:
+        products = self.result_list = list(self.result_list)
+        rows = _listed_now().filter(channel__in=chosen[:1], product__in=products)
+        listings = {row.product_id: row for row in rows}
+        for product in products:
             product.listing = listings.get(product.id)
 
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from catalog.admin.base import CatalogAdmin, CatalogStacked, TenantForm
 from catalog.models import Attribute, AttributeValue, Category, Collection, Product, Translation, Variant
 from commerce.errors import DomainError
+from tenants.admin.base import GoneRows
 from tenants.operations import clean_language
 
 KINDS: dict[str, type[Model]] = {
@@ -35,7 +36,7 @@ class TranslationForm(TenantForm):
             raise forms.ValidationError(error.message) from error
 
 
-class TranslationFormSet(BaseModelFormSet):  # type: ignore[type-arg]
+class TranslationFormSet(GoneRows, BaseModelFormSet):  # type: ignore[type-arg]
     """The translations of one object, which they name by kind and id instead of a foreign key."""
 
     def __init__(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.db import DataError, OperationalError, models, transaction
+from django.forms.models import BaseInlineFormSet, BaseModelFormSet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 
 from commerce.db.models import TenantModel
@@ -76,10 +78,21 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error(error.field if error.field in self.fields else None, error.message)
 
 
+class _Autocomplete(AutocompleteSelect):
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        """Show a page again that was sent with nonsense; Django's own fails to look it up."""
+        return super().optgroups(name, [one for one in value if is_uuid(one)], attrs)
+
+
 class PlainReferences(admin.options.BaseModelAdmin):  # type: ignore[type-arg]
     """Fields that refer to another object lead to its page, and have no buttons to change or delete it from here."""
 
     show_reference_link = True
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", _Autocomplete(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -89,12 +102,26 @@ class PlainReferences(admin.options.BaseModelAdmin):  # type: ignore[type-arg]
         return field
 
 
+class GoneRows(BaseModelFormSet):  # type: ignore[type-arg]
+    """Rows that say so when one of them was deleted meanwhile: Django puts that error at the hidden id, unseen."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self._pk_field.name in form.errors for form in self.initial_forms):  # type: ignore[attr-defined]
+            raise forms.ValidationError("Somebody deleted one of these rows after you opened this page: open it anew.")
+
+
+class Rows(GoneRows, BaseInlineFormSet):  # type: ignore[type-arg]
+    pass
+
+
 class Inline(PlainReferences, admin.options.InlineModelAdmin):  # type: ignore[type-arg]
     """Rows of another model on a page."""
 
     show_reference_link = False
 
     form = TenantForm
+    formset = Rows
     extra = 0
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -246,6 +273,15 @@ class TenantAdmin(PlainReferences, admin.ModelAdmin):  # type: ignore[type-arg]
                 if page is not None and not page.has_delete_permission(request):
                     denied.add(model._meta.verbose_name)
         return [str(obj) for obj in chosen], counts, denied, protected
+
+
+def is_uuid(text: Any) -> bool:
+    """Return whether this can be the id of an object."""
+    try:
+        UUID(str(text))
+    except ValueError:
+        return False
+    return True
 
 
 def _with_version(fieldsets: Any, editable: bool) -> Any:

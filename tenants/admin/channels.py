@@ -1,5 +1,6 @@
 """Channels (markets), for those who hold MANAGE_CHANNELS."""
 
+from collections.abc import Callable
 from typing import Any
 
 from babel import Locale
@@ -9,11 +10,14 @@ from django.http import HttpRequest
 
 from commerce.errors import DomainError
 from commerce.money import currency_digits
-from tenants.admin.base import TenantForm
+from tenants.admin.base import TenantAdmin, TenantForm
 from tenants.admin.fields import CodesField, MetadataField
 from tenants.admin.writing import ShopAdmin
 from tenants.models import Channel
 from tenants.operations import clean_language
+
+# What upper apps do in the same transaction when a channel's languages change, given the channel.
+AFTER_LANGUAGES_CHANGED: list[Callable[[Any], None]] = []
 
 
 def clean_country(code: str) -> str:
@@ -31,6 +35,12 @@ class ChannelForm(TenantForm):
     )
     metadata = MetadataField()
     private_metadata = MetadataField()
+
+    def write(self, page: TenantAdmin, request: HttpRequest) -> None:
+        super().write(page, request)
+        if "languages" in self.changed_data:
+            for follow in AFTER_LANGUAGES_CHANGED:
+                follow(self.instance)
 
     def clean_currency(self) -> str:
         currency: str = self.cleaned_data["currency"].upper()

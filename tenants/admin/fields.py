@@ -18,7 +18,8 @@ class MetadataField(forms.JSONField):
         super().__init__(required=False, help_text='Pairs of text, such as {"supplier": "Acme"}.', **kwargs)
 
     def clean(self, value: Any) -> dict[str, str]:
-        pairs = super().clean(value) or {}
+        found = super().clean(value)
+        pairs = {} if found is None else found
         if not isinstance(pairs, dict) or not all(isinstance(text, str) for text in pairs.values()):
             raise forms.ValidationError('Enter pairs of text, such as {"supplier": "Acme"}.')
         if "\\u0000" in json.dumps(pairs):
