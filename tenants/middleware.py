@@ -24,12 +24,13 @@ class TenantMiddleware:
         _use_forwarded_host(request)
         if request.path.startswith(OPEN_PATHS):
             return self.get_response(request)
-        host = _host(request)
+        host, port = _host(request)
         tenant = queries.get_tenant_by_host(host) if host else None
         if tenant is None:
             return _refuse(request, 404, "TENANT_NOT_FOUND", f"No shop is served at the host {host!r}.")
         if not tenant.is_active:
             return _refuse(request, 403, "TENANT_SUSPENDED", f"The shop at the host {host!r} is suspended.")
+        request.META["HTTP_HOST"] = f"{host}:{port}" if port else host  # one way of writing it from here on
         request.tenant = tenant  # type: ignore[attr-defined]
         return self.get_response(request)
 
@@ -40,13 +41,13 @@ def tenant_of(request: HttpRequest) -> TenantRecord:
     return tenant
 
 
-def _host(request: HttpRequest) -> str:
-    """Return the host in lower case, without port and trailing dot; "" if it is malformed."""
+def _host(request: HttpRequest) -> tuple[str, str]:
+    """Return the host in lower case without trailing dot, and the port; "" if it is malformed."""
     raw = str(request.META.get("HTTP_HOST", "")).strip().lower()
     name, _, port = raw.partition(":")
-    if (port and not port.isdigit()) or not all(c.isalnum() or c in "-." for c in name):
-        return ""
-    return name.rstrip(".")
+    if not raw.isascii() or (port and not port.isdigit()) or not all(c.isalnum() or c in "-." for c in name):
+        return "", ""
+    return name.removesuffix("."), port
 
 
 def _use_forwarded_host(request: HttpRequest) -> None:

@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import list_currencies
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connections, models, transaction
 
 from commerce.db.scope import Scope, ScopeError, current_scope, narrow, open_scope
 from commerce.errors import DomainError
@@ -63,10 +63,11 @@ def create_tenant(*, slug: str, name: str, hosts: list[str], default_language: s
     """
     if not _SLUG.fullmatch(slug):
         raise DomainError(f"{slug!r} is no slug: lower-case letters, digits and hyphens, at most 63.", field="slug")
-    default_language = clean_language(default_language)
+    tenant = Tenant(slug=slug, name=name, default_language=clean_language(default_language))
+    _check_fields(tenant)
     try:
         with transaction.atomic(using="platform"):
-            tenant = Tenant.objects.create(slug=slug, name=name, default_language=default_language)
+            tenant.save(force_insert=True)
     except IntegrityError as error:
         raise SlugTaken(f"A tenant with the slug {slug!r} exists.", field="slug") from error
     for host in hosts:
@@ -114,24 +115,27 @@ def create_channel(
     unknown = [c for c in countries if len(c) != 2 or c not in Locale("en").territories]
     if unknown or not countries:
         raise DomainError(f"Not ISO 3166-1 countries: {unknown or 'none given'}.", field="countries")
-    languages = [clean_language(language) for language in languages]
+    channel = Channel(
+        slug=slug,
+        name=name,
+        currency=currency,
+        countries=countries,
+        default_country=(default_country or countries[0]).upper(),
+        languages=[clean_language(language) for language in languages],
+    )
+    _check_fields(channel)
     try:
         with transaction.atomic(using=_alias()):
-            return Channel.objects.create(
-                slug=slug,
-                name=name,
-                currency=currency,
-                countries=countries,
-                default_country=(default_country or countries[0]).upper(),
-                languages=languages,
-            )
+            channel.save(force_insert=True)
     except IntegrityError as error:
         raise SlugTaken(f"A channel with the slug {slug!r} exists.", field="slug") from error
+    return channel
 
 
 def create_staff(*, email: str, password: str, group: str = "Full access") -> User:
     """Create a staff member of the scope's tenant in a permission group of that name."""
     user = User(email=email.strip().lower(), is_staff=True, is_confirmed=True)
+    _check_fields(user)
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -166,6 +170,15 @@ def clean_language(code: str) -> str:
     except (ValueError, UnknownLocaleError) as error:
         raise DomainError(f"{code!r} is no language that CLDR knows, such as nl or nl-BE.", field="language") from error
     return str(locale).replace("_", "-")
+
+
+def _check_fields(instance: models.Model) -> None:
+    """Raise DomainError for the first field whose value is no slug, no address, too long or missing."""
+    try:
+        instance.clean_fields(exclude={"tenant_id", "password"})
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise DomainError(f"{getattr(instance, field)!r}: {' '.join(messages)}", field=field) from error
 
 
 def _alias() -> str:
