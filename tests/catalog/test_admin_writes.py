@@ -1,5 +1,7 @@
 """What staff save in the admin: events and listings follow, refusals name the field, nobody overwrites anybody."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -8,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from django.utils import timezone
 from PIL import Image
 
@@ -890,3 +893,86 @@ def test_money_keeps_every_digit(scope, client):
     assert client.post(page(product), {**form, column(form, "price"): "90071992547409.94"}).status_code == 302
     with scope():
         assert one(VariantPrice).price == 9007199254740994
+
+
+# --- Two at once ------------------------------------------------------------------------------------------------
+
+
+def at_once(*calls):
+    """Run calls in threads that start together; return what they return, in order."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call):
+        barrier.wait()
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_of_two_who_save_the_same_page_at_once_one_is_told(scope, client, shop):
+    with scope():
+        product = one(Product)
+    colleague = sign_in(shop, email="bob@shop.example")
+    opened = client.get(page(product)), colleague.get(page(product))
+    answers = at_once(
+        lambda: send(client, page(product), {"name": "Anna's"}, page_of=opened[0]),
+        lambda: send(colleague, page(product), {"name": "Bob's"}, page_of=opened[1]),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    refused = next(answer for answer in answers if answer.status_code == 200)
+    assert "Somebody changed this" in errors(refused)
+    with scope():
+        assert len(events("Product")) == 1
+
+
+def test_saving_a_page_while_pieces_are_sold_and_prices_change_locks_nobody_out(scope, client):
+    with scope():
+        product, stock, price = one(Product), one(Stock), one(VariantPrice)
+
+    def sell():
+        with scope():
+            operations.reserve_stock([operations.Pieces(stock.id, 1)], now=timezone.now())
+
+    def reprice():
+        with scope():
+            fresh = VariantPrice.objects.get(id=price.id)
+            fresh.price += 100
+            operations.save(fresh, now=timezone.now())
+
+    for number in range(5):
+        form = read_form(client.get(page(product)))
+        sent = {**form, "name": f"Shirt {number}", column(form, "stock"): str(20 + number)}
+        answers = at_once(sell, reprice, lambda sent=sent: client.post(page(product), sent))
+        assert answers[2].status_code == 302, errors(answers[2])
+    with scope():
+        stock.refresh_from_db()
+        assert (stock.on_hand, stock.reserved, one(VariantPrice).price) == (24, 5, 1500)
+
+
+def test_a_row_that_is_locked_for_long_is_a_message(scope, client):
+    with scope():
+        product = one(Product)
+    form = read_form(client.get(page(product)))
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with scope():
+            Product.objects.select_for_update().get()
+            held.set()
+            done.wait(30)
+
+    def save():
+        held.wait(30)
+        try:
+            return client.post(page(product), {**form, "name": "Mine"})
+        finally:
+            done.set()
+
+    answer = at_once(hold, save)[1]
+    assert answer.status_code == 200
+    assert "Somebody else is saving this right now" in errors(answer)
+    assert read_form(answer)["name"] == "Mine"

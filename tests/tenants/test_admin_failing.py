@@ -9,6 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.template.response import TemplateResponse
+from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
 
@@ -75,6 +76,10 @@ def succeeding(request):
     return HttpResponse("done")
 
 
+def bare(request):
+    return HttpResponse("reached")
+
+
 VIEWS = (
     raising,
     answering_500,
@@ -87,6 +92,7 @@ VIEWS = (
 )
 urlpatterns = [
     *(path(f"admin/{view.__name__}/", admin.site.admin_view(view)) for view in VIEWS),
+    path("admin/bare/", bare),
     path("", include("commerce.urls")),
 ]
 
@@ -155,3 +161,14 @@ def test_a_page_that_fails_after_saving_leaves_nothing_behind(shop, monkeypatch)
         assert Product.objects.get().name == "as it was"
         assert not LogEntry.objects.exists()
         assert not Event.objects.exists()
+
+
+def test_a_view_without_decorators_is_guarded_against_forged_posts(shop):
+    """Django's own admin views guard themselves as well; this one has the middleware alone."""
+    client = sign_in(shop)
+    forger = Client(headers={"host": shop.host}, enforce_csrf_checks=True)
+    forger.cookies["session"] = client.cookies["session"].value
+    assert forger.post("/admin/bare/").status_code == 403
+    forger.get("/admin/password_change/")
+    token = forger.cookies["csrftoken"].value
+    assert forger.post("/admin/bare/", {"csrfmiddlewaretoken": token}).content == b"reached"

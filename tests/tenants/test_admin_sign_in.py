@@ -38,7 +38,11 @@ def test_cookies_stay_at_the_host_and_below_admin(tenant):
 
 
 def test_a_session_of_one_shop_does_nothing_at_another(tenant, other_tenant, client_for):
+    """Even where the other shop has a person with the same id and password: the session itself is a tenant's row."""
     client = sign_in(tenant)
+    with tenant_scope(other_tenant.id):
+        twin = User(id=client.user.pk, email=client.user.email, password=client.user.password, is_staff=True)
+        twin.save(force_insert=True)
     stranger = client_for(other_tenant)
     stranger.cookies["session"] = client.cookies["session"].value
     answer = stranger.get("/admin/")
