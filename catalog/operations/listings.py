@@ -58,7 +58,8 @@ WITH facts AS (
     JOIN catalog_variantprice price ON price.variant_id = v.id AND price.channel_id = pub.channel_id
     WHERE v.product_id = p.id
   ) offer ON true
-  WHERE p.id = ANY(%(ids)s)
+  -- Said of both: the planner does not know this tenant's size, and would read all of its publications.
+  WHERE p.id = ANY(%(ids)s) AND pub.product_id = ANY(%(ids)s)
 ), windows AS (
   SELECT facts.*, edge AS valid_from,
          lead(edge, 1, 'infinity') OVER (PARTITION BY channel_id, product_id ORDER BY edge) AS valid_to,
@@ -132,8 +133,9 @@ FROM catalog_product p
 JOIN catalog_productpublication pub ON pub.product_id = p.id
 JOIN tenants_channel channel ON channel.id = pub.channel_id
 CROSS JOIN LATERAL jsonb_array_elements_text(channel.languages) AS language(code)
-LEFT JOIN catalog_translation t ON t.object_id = p.id AND t.language = language.code
-WHERE p.id = ANY(%s)
+LEFT JOIN catalog_translation t
+  ON t.object_id = p.id AND t.language = language.code AND t.object_id = ANY(%(ids)s)
+WHERE p.id = ANY(%(ids)s) AND pub.product_id = ANY(%(ids)s)
 """
 
 _WRITE_NAMES = """
@@ -153,7 +155,7 @@ WHERE n.name_key <> excluded.name_key
 
 
 def _refresh_names(cursor: Any, ids: list[UUID]) -> None:
-    cursor.execute(_NAMES, [ids])
+    cursor.execute(_NAMES, {"ids": ids})
     rows: Iterable[tuple[UUID, UUID, str, str]] = cursor.fetchall()
     names = [(channel, language, sort_key(name, language), product) for product, channel, language, name in rows]
     channels, languages, keys, products = zip(*names, strict=True) if names else ((), (), (), ())
