@@ -45,6 +45,8 @@ def parse_value(input_type: str, raw: Any) -> ValueColumns:
     parser = _PARSERS.get(input_type)
     if parser is None:
         raise DomainError(f"Values of {input_type} attributes cannot be given as text.", field="value")
+    if isinstance(raw, str) and "\0" in raw:
+        raise DomainError("The character NUL cannot be stored.", field="value")
     return parser(raw)
 
 
@@ -123,8 +125,7 @@ def _rich_text(raw: Any) -> ValueColumns:
         document = json.loads(raw) if isinstance(raw, str) else raw
     except json.JSONDecodeError:
         document = editorjs(raw)
-    if not isinstance(document, dict) or not isinstance(document.get("blocks"), list):
-        raise DomainError("Rich text is EditorJS JSON with a list of blocks.", field="value")
+    check_editorjs(document)
     canonical = json.dumps(document, sort_keys=True)
     return ValueColumns(slug=_digest(canonical, 20), name=plain_words(document)[:100], rich_text=document)
 
@@ -139,9 +140,21 @@ def editorjs(text: str) -> dict[str, Any]:
     }
 
 
+def check_editorjs(document: Any) -> None:
+    """Raise DomainError unless this is an EditorJS document: `blocks`, each with a `type` and its `data`."""
+    blocks = document.get("blocks") if isinstance(document, dict) else None
+    if not isinstance(blocks, list) or not all(
+        isinstance(block, dict) and isinstance(block.get("type"), str) and isinstance(block.get("data"), dict)
+        for block in blocks
+    ):
+        raise DomainError("Rich text is EditorJS JSON: a list of blocks, each with type and data.", field="value")
+    if "\\u0000" in json.dumps(document):
+        raise DomainError("The character NUL cannot be stored.", field="value")
+
+
 def plain_words(document: dict[str, Any]) -> str:
     """Return the words of an EditorJS document without their markup."""
-    texts = [str(block.get("data", {}).get("text", "")) for block in document.get("blocks", [])]
+    texts = [str(block["data"].get("text", "")) for block in document["blocks"]]
     return re.sub(r"<[^>]*>", "", " ".join(texts)).strip()
 
 

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from PIL import Image, UnidentifiedImageError
 
-from catalog.values import editorjs
+from catalog.values import check_editorjs, editorjs
+from commerce.errors import DomainError
 from commerce.money import currency_digits
 
 # What Pillow calls the format → the ending that browsers and storages know it by.
@@ -58,13 +59,10 @@ class RichTextField(forms.CharField):
 
 
 def _checked_document(document: dict[str, Any]) -> dict[str, Any]:
-    blocks = document.get("blocks")
-    if not isinstance(blocks, list) or not all(
-        isinstance(block, dict) and isinstance(block.get("data", {}), dict) for block in blocks
-    ):
-        raise ValidationError("Rich text is EditorJS JSON with a list of blocks.")
-    if "\\u0000" in json.dumps(document):
-        raise ValidationError("The character NUL cannot be stored.")
+    try:
+        check_editorjs(document)
+    except DomainError as error:
+        raise ValidationError(error.message) from error
     return document
 
 

@@ -134,6 +134,9 @@ class ProductTypeAttribute(TenantModel):
             )
         ]
 
+    def __str__(self) -> str:
+        return "on variants" if self.on_variants else "on products"
+
 
 class ProductValue(TenantRow):
     """A value that a product has."""

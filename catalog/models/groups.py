@@ -65,6 +65,9 @@ class CollectionPublication(TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "collection", "channel"], name="collection_publication_once")
         ]
 
+    def __str__(self) -> str:
+        return "published" if self.is_published else "not published"
+
 
 class CollectionProduct(TenantModel):
     """A product's place in a collection."""
@@ -77,6 +80,9 @@ class CollectionProduct(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "collection", "product"], name="collection_product_once")
         ]
+
+    def __str__(self) -> str:
+        return f"place {self.position}"
 
 
 class ProductGroup(TenantRow):

@@ -46,6 +46,9 @@ class ProductPublication(TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "product", "channel"], name="product_publication_once")
         ]
 
+    def __str__(self) -> str:
+        return "published" if self.is_published else "not published"
+
 
 class Variant(WithMetadata, TenantModel):
     """What is priced, stocked and sold."""
@@ -92,3 +95,6 @@ class VariantPrice(TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "variant", "channel"], name="variant_price_once"),
             models.CheckConstraint(name="variant_price_positive", condition=models.Q(price__gte=0)),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.price} {self.currency} (minor units)"

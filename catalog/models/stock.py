@@ -44,3 +44,6 @@ class Stock(TenantModel):
                 condition=models.Q(reserved__gte=0) & models.Q(on_hand__gte=models.F("reserved")),
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.on_hand} on hand, {self.reserved} reserved"

@@ -545,7 +545,7 @@ def test_attribute_values_are_fields_typed_by_their_input_type(scope, client, de
         (TYPES.RICH_TEXT, '{"blocks": 1}', "EditorJS"),
         (TYPES.RICH_TEXT, '{"blocks": [', "no JSON"),
         (TYPES.RICH_TEXT, '{"blocks": ["words"]}', "EditorJS"),
-        (TYPES.RICH_TEXT, '{"blocks": [{"data": {"text": "\\u0000"}}]}', "NUL"),
+        (TYPES.RICH_TEXT, '{"blocks": [{"type": "paragraph", "data": {"text": "\\u0000"}}]}', "NUL"),
         (TYPES.DROPDOWN, str(uuid4()), "Select a valid choice"),
         (TYPES.DROPDOWN, "nonsense", "not a valid UUID"),
         (TYPES.MULTISELECT, ["nonsense"], "not a valid"),

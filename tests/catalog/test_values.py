@@ -37,6 +37,10 @@ def test_raw_value_becomes_the_columns_of_its_type(input_type, raw, expected):
         ("boolean", "maybe", "neither true nor false"),
         ("date", "31-01-2026", "no date"),
         ("rich-text", "{}", "EditorJS"),
+        ("rich-text", '{"blocks": [{"type": "paragraph", "data": {"text": "\\\\u0000"}}]}', "NUL"),
+        ("plain-text", "a\0b", "NUL"),
+        ("rich-text", '{"blocks": ["words"]}', "each with type and data"),
+        ("rich-text", '{"blocks": [{"type": "paragraph"}]}', "each with type and data"),
         ("file", "a.pdf", "cannot be given as text"),
     ],
 )
@@ -57,4 +61,4 @@ def test_plain_text_becomes_rich_text_and_back_without_markup():
         "One &lt;b&gt;bold&lt;/b&gt; line",
         "Two &amp; three",
     ]
-    assert plain_words({"blocks": [{"data": {"text": "One <b>bold</b>"}}]}) == "One bold"
+    assert plain_words({"blocks": [{"type": "paragraph", "data": {"text": "One <b>bold</b>"}}]}) == "One bold"
