@@ -107,7 +107,7 @@ def _catalogue(shop: Shop) -> None:
     """Products as a shop really has them, so that lists, filters and pages have something to show."""
     word = shop.token
     warehouse = catalog.make_warehouse(f"Warehouse {word}", slug=f"warehouse-{word}")
-    root = catalog.make_category(f"Clothes {word}", slug=f"clothes-{word}")
+    root = catalog.make_category(f"Clothes {word}", slug=f"clothes-{word}", external_reference=f"clothes-{word}")
     leaf = catalog.make_category(f"Shirts {word}", slug=f"shirts-{word}", parent=root)
     colour = catalog.make_attribute(f"Colour {word}", slug=f"colour-{word}", values=[f"Red {word}", f"Blue {word}"])
     kind = catalog.make_product_type(f"Shirt {word}", slug=f"shirt-{word}", attributes=[colour])
@@ -126,8 +126,8 @@ def _catalogue(shop: Shop) -> None:
     ]
     for product in products:
         for variant in product.variants.all():
-            variant.sku = f"{variant.sku}-{word}"
-            variant.save(update_fields=["sku"])
+            variant.sku = variant.external_reference = f"{variant.sku}-{word}"
+            variant.save(update_fields=["sku", "external_reference"])
         catalog.make_media(
             product,
             url=f"https://pictures.example/{word}.jpg",
@@ -135,4 +135,5 @@ def _catalogue(shop: Shop) -> None:
             variants=[product.variants.all()[0]],
         )
         catalog.make_translation(product, "nl", name=f"Hemd {word}")
-    catalog.make_collection(f"Summer {word}", slug=f"summer-{word}", products=products)
+    summer = {"slug": f"summer-{word}", "external_reference": f"summer-{word}"}
+    catalog.make_collection(f"Summer {word}", products=products, **summer)

@@ -15,19 +15,27 @@ Row = dict[str, Any]
 
 
 class Shops(NamedTuple):
-    """Two shops, and all their rows as the platform's role sees them: table → rows."""
+    """Two shops, all their rows as the platform's role sees them (table → rows), and the words of theirs alone."""
 
     ours: Shop
     theirs: Shop
     our_rows: dict[str, list[Row]]
     their_rows: dict[str, list[Row]]
+    secrets: frozenset[str]
 
 
 @pytest.fixture(scope="session")
 def shops(_database) -> Shops:
     """Return two shops with rows in every tenant's table."""
     ours, theirs = load_every_model(open_shop()), load_every_model(open_shop())
-    return Shops(ours, theirs, rows_of(ours), rows_of(theirs))
+    our_rows, their_rows = rows_of(ours), rows_of(theirs)
+    secrets = {theirs.token, theirs.host, str(theirs.public_id), *ids_of(their_rows)}
+    return Shops(ours, theirs, our_rows, their_rows, frozenset(secrets))
+
+
+def ids_of(rows: dict[str, list[Row]]) -> set[str]:
+    """Return all UUIDs that are keys of these rows."""
+    return {row["id"] for found in rows.values() for row in found if len(row.get("id", "")) == 36}
 
 
 def rows_of(shop: Shop) -> dict[str, list[Row]]:
