@@ -77,9 +77,9 @@ def _check_columns(mapping: Mapping, columns: Dictionary[str, object]) -> None:
         missing = [column for column in source.needed if column not in columns]
         if missing and not source.optional:
             near = difflib.get_close_matches(missing[0], columns, n=1)
-            hint = f"is it {near[0]!r}" if near else f"it has {_some(columns)}"
+            hint = f"{near[0]!r} is near" if near else f"it has {_some(columns)}"
             raise MappingError(
-                f"{mapping.name}: {source.key} reads the column {missing[0]!r}, which the file has not: {hint}? "
+                f"{mapping.name}: {source.key} reads the column {missing[0]!r}, which the file has not ({hint}). "
                 "Say `optional: true` where a column may be missing.",
                 field=source.key,
             )

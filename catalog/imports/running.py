@@ -80,7 +80,7 @@ def import_products(
     summary, and with is_atomic raised. Raises ImportConflict where somebody else goes on with the same import.
     """
     scanned = scan(path, mapping.layout)
-    if scanned.cut is not None and options.is_atomic:
+    if scanned.cut is not None and (options.is_atomic or not scanned.rows):
         raise scanned.cut
     job = _Import(tenant_id, path, mapping, options, observer, clock, scanned)
     return job.run_at_once() if options.is_atomic or options.is_dry_run else job.run_by_batches()
