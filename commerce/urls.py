@@ -36,7 +36,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def open_scope(request: HttpRequest, operation: Operation) -> AbstractContextManager[Any]:
     """Open the scope of a GraphQL operation: the tenant's, one read-only snapshot for a query."""
-    return tenant_scope(tenant_of(request).id, read_only=operation.kind == "query")
+    return tenant_scope(tenant_of(request).id, read_only=operation.kind == "query", along_indexes=True)
 
 
 def make_context(request: HttpRequest) -> ShopContext:

@@ -122,5 +122,9 @@ def list_channel_rows() -> list[ChannelRow]:
 
 def list_metadata(table: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
     """Return the public metadata of objects of one table of the scope's tenant, by id."""
-    found = fetch(f"SELECT id, metadata FROM {table} WHERE id = ANY(%s)", [list(ids)])
+    found = fetch(
+        f"""SELECT k.id, t.metadata FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (SELECT * FROM {table} t WHERE t.id = k.id LIMIT 1) t""",
+        [list(ids)],
+    )
     return {key: json.loads(metadata) for key, metadata in found}

@@ -66,7 +66,7 @@ class DecimalFilterInput(graphene.InputObjectType):
 
     eq = Decimal()
     one_of = _list(Decimal)
-    range = graphene.Field(DecimalRangeInput)
+    range = graphene.InputField(DecimalRangeInput)
 
 
 class DateTimeFilterInput(graphene.InputObjectType):
@@ -74,7 +74,7 @@ class DateTimeFilterInput(graphene.InputObjectType):
 
     eq = DateTime()
     one_of = _list(DateTime)
-    range = graphene.Field(DateTimeRangeInput)
+    range = graphene.InputField(DateTimeRangeInput)
 
 
 class ContainsFilterInput(graphene.InputObjectType):
@@ -101,35 +101,35 @@ class StockAvailability(graphene.Enum):
 class AssignedAttributeReferenceInput(graphene.InputObjectType):
     """What an attribute refers to."""
 
-    referenced_ids = graphene.Field(ContainsFilterInput)
-    page_slugs = graphene.Field(ContainsFilterInput)
-    product_slugs = graphene.Field(ContainsFilterInput)
-    product_variant_skus = graphene.Field(ContainsFilterInput)
-    category_slugs = graphene.Field(ContainsFilterInput)
-    collection_slugs = graphene.Field(ContainsFilterInput)
+    referenced_ids = graphene.InputField(ContainsFilterInput)
+    page_slugs = graphene.InputField(ContainsFilterInput)
+    product_slugs = graphene.InputField(ContainsFilterInput)
+    product_variant_skus = graphene.InputField(ContainsFilterInput)
+    category_slugs = graphene.InputField(ContainsFilterInput)
+    collection_slugs = graphene.InputField(ContainsFilterInput)
 
 
 class AssignedAttributeValueInput(graphene.InputObjectType):
     """The value of an attribute; one of these."""
 
-    slug = graphene.Field(StringFilterInput)
-    name = graphene.Field(StringFilterInput)
-    numeric = graphene.Field(DecimalFilterInput)
-    date = graphene.Field(DateRangeInput)
-    date_time = graphene.Field(DateTimeRangeInput)
+    slug = graphene.InputField(StringFilterInput)
+    name = graphene.InputField(StringFilterInput)
+    numeric = graphene.InputField(DecimalFilterInput)
+    date = graphene.InputField(DateRangeInput)
+    date_time = graphene.InputField(DateTimeRangeInput)
     boolean = graphene.Boolean()
-    reference = graphene.Field(AssignedAttributeReferenceInput)
+    reference = graphene.InputField(AssignedAttributeReferenceInput)
 
 
 class AttributeInput(graphene.InputObjectType):
     """An attribute by its slug, and one way of saying which values; none: any value."""
 
     slug = graphene.String()
-    value = graphene.Field(AssignedAttributeValueInput)
+    value = graphene.InputField(AssignedAttributeValueInput)
     values = _list(graphene.String)
-    values_range = graphene.Field(IntRangeInput)
-    date_time = graphene.Field(DateTimeRangeInput)
-    date = graphene.Field(DateRangeInput)
+    values_range = graphene.InputField(IntRangeInput)
+    date_time = graphene.InputField(DateTimeRangeInput)
+    date = graphene.InputField(DateRangeInput)
     boolean = graphene.Boolean()
 
 
@@ -137,7 +137,7 @@ class ProductStockFilterInput(graphene.InputObjectType):
     """Free pieces of a variant, in all warehouses or in these together."""
 
     warehouse_ids = _list(graphene.ID)
-    quantity = graphene.Field(IntRangeInput)
+    quantity = graphene.InputField(IntRangeInput)
 
 
 class ProductFilterInput(graphene.InputObjectType):
@@ -148,17 +148,17 @@ class ProductFilterInput(graphene.InputObjectType):
     categories = _list(graphene.ID)
     has_category = graphene.Boolean()
     attributes = _list(AttributeInput)
-    stock_availability = graphene.Field(StockAvailability)
-    stocks = graphene.Field(ProductStockFilterInput)
+    stock_availability = graphene.InputField(StockAvailability)
+    stocks = graphene.InputField(ProductStockFilterInput)
     search = graphene.String()
     metadata = _list(MetadataFilter)
     published_from = DateTime()
     is_available = graphene.Boolean()
     available_from = DateTime()
     is_visible_in_listing = graphene.Boolean()
-    price = graphene.Field(PriceRangeInput)
-    minimal_price = graphene.Field(PriceRangeInput)
-    updated_at = graphene.Field(DateTimeRangeInput)
+    price = graphene.InputField(PriceRangeInput)
+    minimal_price = graphene.InputField(PriceRangeInput)
+    updated_at = graphene.InputField(DateTimeRangeInput)
     product_types = _list(graphene.ID)
     gift_card = graphene.Boolean()
     ids = _list(graphene.ID)
@@ -172,25 +172,25 @@ class ProductWhereInput(graphene.InputObjectType):
 
     metadata = _list(MetadataFilter)
     ids = _list(graphene.ID)
-    name = graphene.Field(StringFilterInput)
-    slug = graphene.Field(StringFilterInput)
-    product_type = graphene.Field(GlobalIDFilterInput)
-    category = graphene.Field(GlobalIDFilterInput)
-    collection = graphene.Field(GlobalIDFilterInput)
+    name = graphene.InputField(StringFilterInput)
+    slug = graphene.InputField(StringFilterInput)
+    product_type = graphene.InputField(GlobalIDFilterInput)
+    category = graphene.InputField(GlobalIDFilterInput)
+    collection = graphene.InputField(GlobalIDFilterInput)
     is_available = graphene.Boolean()
     is_published = graphene.Boolean()
     is_visible_in_listing = graphene.Boolean()
     published_from = DateTime()
     available_from = DateTime()
     has_category = graphene.Boolean()
-    price = graphene.Field(DecimalFilterInput)
-    minimal_price = graphene.Field(DecimalFilterInput)
+    price = graphene.InputField(DecimalFilterInput)
+    minimal_price = graphene.InputField(DecimalFilterInput)
     attributes = _list(AttributeInput)
-    stock_availability = graphene.Field(StockAvailability)
-    stocks = graphene.Field(ProductStockFilterInput)
+    stock_availability = graphene.InputField(StockAvailability)
+    stocks = graphene.InputField(ProductStockFilterInput)
     gift_card = graphene.Boolean()
     has_preordered_variants = graphene.Boolean()
-    updated_at = graphene.Field(DateTimeFilterInput)
+    updated_at = graphene.InputField(DateTimeFilterInput)
     AND = _list(lambda: ProductWhereInput)
     OR = _list(lambda: ProductWhereInput)
 
@@ -217,10 +217,10 @@ class ProductOrderField(graphene.Enum):
 class ProductOrder(graphene.InputObjectType):
     """The order of a list of products."""
 
-    direction = graphene.Field(OrderDirection, required=True)
+    direction = graphene.InputField(OrderDirection, required=True)
     channel = graphene.String()
     attribute_id = graphene.ID()
-    field = graphene.Field(ProductOrderField)
+    field = graphene.InputField(ProductOrderField)
 
 
 class CategoryFilterInput(graphene.InputObjectType):
@@ -230,7 +230,7 @@ class CategoryFilterInput(graphene.InputObjectType):
     metadata = _list(MetadataFilter)
     ids = _list(graphene.ID)
     slugs = _list(graphene.String)
-    updated_at = graphene.Field(DateTimeRangeInput)
+    updated_at = graphene.InputField(DateTimeRangeInput)
 
 
 class CollectionPublished(graphene.Enum):
@@ -243,7 +243,7 @@ class CollectionPublished(graphene.Enum):
 class CollectionFilterInput(graphene.InputObjectType):
     """What a list of collections is narrowed by; an empty list does not narrow."""
 
-    published = graphene.Field(CollectionPublished)
+    published = graphene.InputField(CollectionPublished)
     search = graphene.String()
     metadata = _list(MetadataFilter)
     ids = _list(graphene.ID)

@@ -1,4 +1,8 @@
-"""Attributes of products and variants, and their values."""
+"""Attributes of products and variants, and their values.
+
+An attribute of which an object has no value is left out: a type may have thousands of attributes (a mixed
+catalogue), and its products a few.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,37 +25,38 @@ _VALUE = (
 )
 _WIDTH = len(AttributeRow._fields)
 
-# Every attribute that the type of an object has, with the object's values, in the merchant's order.
-_OF_PRODUCTS = f"""
-SELECT p.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE}
-FROM catalog_product p
-JOIN catalog_producttypeattribute ta ON ta.product_type_id = p.product_type_id AND NOT ta.on_variants
-JOIN catalog_attribute a ON a.id = ta.attribute_id
-LEFT JOIN (catalog_productvalue held JOIN catalog_attributevalue v ON v.id = held.value_id)
-  ON held.product_id = p.id AND v.attribute_id = a.id
-WHERE p.id = ANY(%s) AND a.visible_in_storefront
+# The values of each object, with their attributes as far as the object's type has them.
+_HELD = """
+CROSS JOIN LATERAL (SELECT * FROM catalog_attributevalue v WHERE v.id = held.value_id LIMIT 1) v
+CROSS JOIN LATERAL (
+  SELECT * FROM catalog_producttypeattribute ta WHERE ta.product_type_id = p.product_type_id
+  AND ta.attribute_id = v.attribute_id AND ta.on_variants = {on_variants} LIMIT 1) ta
+CROSS JOIN LATERAL (
+  SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id AND a.visible_in_storefront LIMIT 1) a
 ORDER BY ta.position, a.slug, held.position, v.position, v.slug
 """
+_OF_PRODUCTS = f"""
+SELECT k.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id = k.id LIMIT 1) p
+CROSS JOIN LATERAL (SELECT * FROM catalog_productvalue held WHERE held.product_id = k.id OFFSET 0) held
+{_HELD.format(on_variants="false")}
+"""
 _OF_VARIANTS = f"""
-SELECT owner.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE}
-FROM catalog_variant owner
-JOIN catalog_product p ON p.id = owner.product_id
-JOIN catalog_producttypeattribute ta ON ta.product_type_id = p.product_type_id AND ta.on_variants
-JOIN catalog_attribute a ON a.id = ta.attribute_id
-LEFT JOIN (catalog_variantvalue held JOIN catalog_attributevalue v ON v.id = held.value_id)
-  ON held.variant_id = owner.id AND v.attribute_id = a.id
-WHERE owner.id = ANY(%s) AND a.visible_in_storefront
-ORDER BY ta.position, a.slug, held.position, v.position, v.slug
+SELECT k.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT owner.product_id FROM catalog_variant owner WHERE owner.id = k.id LIMIT 1) owner
+CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id = owner.product_id LIMIT 1) p
+CROSS JOIN LATERAL (SELECT * FROM catalog_variantvalue held WHERE held.variant_id = k.id OFFSET 0) held
+{_HELD.format(on_variants="true")}
 """
 
 
 def list_product_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
-    """Return the visible attributes of products, those without a value too, by product."""
+    """Return the visible attributes that products have values of, by product, in the merchant's order."""
     return _assignments(fetch(_OF_PRODUCTS, [list(ids)]), channel)
 
 
 def list_variant_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
-    """Return the visible attributes of variants, those without a value too, by variant."""
+    """Return the visible attributes that variants have values of, by variant, in the merchant's order."""
     return _assignments(fetch(_OF_VARIANTS, [list(ids)]), channel)
 
 
@@ -66,12 +71,10 @@ def _assignments(found: Sequence[Sequence[Any]], channel: ChannelRow) -> dict[UU
         assignment = held[owner].get(attribute.id)
         if assignment is None:
             assignment = held[owner][attribute.id] = Assignment(attribute, [], is_selection, channel)
-        value_id = columns[_WIDTH]
-        if value_id is not None:
-            value = values.get(value_id)
-            if value is None:
-                value = values[value_id] = ValueRow._make((*columns[_WIDTH:], attribute))
-            assignment.values.append(value)
+        value = values.get(columns[_WIDTH])
+        if value is None:
+            value = values[columns[_WIDTH]] = ValueRow._make((*columns[_WIDTH:], attribute))
+        assignment.values.append(value)
     return {owner: list(by_attribute.values()) for owner, by_attribute in held.items()}
 
 
@@ -108,5 +111,6 @@ ORDER BY page.position {direction}, page.id {direction}"""
 
 
 _CHOICE_TOTALS = """
-SELECT v.attribute_id, count(*) FROM catalog_attributevalue v WHERE v.attribute_id = ANY(%s) GROUP BY v.attribute_id
+SELECT k.id, (SELECT count(*) FROM catalog_attributevalue v WHERE v.attribute_id = k.id)
+FROM unnest(%s::uuid[]) AS k(id)
 """

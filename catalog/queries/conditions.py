@@ -75,9 +75,10 @@ class PriceWithin:
 
 
 _ANY_PRICE = """EXISTS (
-  SELECT FROM catalog_variant v JOIN catalog_variantprice price
-    ON price.variant_id = v.id AND price.channel_id = l.channel_id
-  WHERE v.product_id = l.product_id AND {} OFFSET 0)"""
+  SELECT FROM (SELECT v.id FROM catalog_variant v WHERE v.product_id = l.product_id OFFSET 0) v
+  CROSS JOIN LATERAL (
+    SELECT FROM catalog_variantprice price
+    WHERE price.variant_id = v.id AND price.channel_id = l.channel_id AND {} LIMIT 1) price OFFSET 0)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +231,8 @@ def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int |
     )
 
 
-_VALUES = """SELECT v.id FROM catalog_attribute a JOIN catalog_attributevalue v ON v.attribute_id = a.id
-    WHERE a.slug = %s AND a.filterable_in_storefront AND {}"""
+_ATTRIBUTE = "ARRAY(SELECT a.id FROM catalog_attribute a WHERE a.slug = %s AND a.filterable_in_storefront)"
+_HELD = ("catalog_productvalue", "catalog_variantvalue")
 
 
 def with_values(attribute: str, column: str, values: Sequence[Any]) -> Condition:
@@ -239,16 +240,9 @@ def with_values(attribute: str, column: str, values: Sequence[Any]) -> Condition
 
     `column` is slug, name, boolean, numeric or reference_id. The values' ids are found first, once.
     """
-    ids = f"ANY(ARRAY({_VALUES.format(f'v.{column} = ANY(%s)')}))"
-    params = (attribute, list(values))
-    return Condition(
-        f"(EXISTS (SELECT FROM catalog_productvalue x WHERE x.product_id = l.product_id AND x.value_id = {ids}"
-        f" OFFSET 0) OR EXISTS (SELECT FROM catalog_variantvalue x WHERE x.product_id = l.product_id"
-        f" AND x.value_id = {ids} OFFSET 0))",
-        params * 2,
-        f"SELECT x.product_id FROM catalog_productvalue x WHERE x.value_id = {ids}"
-        f" UNION ALL SELECT x.product_id FROM catalog_variantvalue x WHERE x.value_id = {ids}",
-    )
+    ids = f"""ANY(ARRAY(
+    SELECT v.id FROM catalog_attributevalue v WHERE v.attribute_id = ANY({_ATTRIBUTE}) AND v.{column} = ANY(%s)))"""
+    return _held(f"SELECT x.product_id FROM {{}} x WHERE x.value_id = {ids}", (attribute, list(values)))
 
 
 def with_values_within(attribute: str, column: str, least: Any, most: Any) -> Condition:
@@ -256,19 +250,31 @@ def with_values_within(attribute: str, column: str, least: Any, most: Any) -> Co
 
     `column` is numeric, date or date_time; a bound that is None is open.
     """
-    given = [(f"v.{column} >= %s", least), (f"v.{column} <= %s", most)]
-    bounds = " AND ".join(["v.attribute_id = a.id", *(text for text, value in given if value is not None)])
-    source = (
-        "FROM catalog_attribute a JOIN catalog_attributevalue v ON {} JOIN {} x ON x.value_id = v.id"
-        " WHERE a.slug = %s AND a.filterable_in_storefront"
-    )
-    sources = [source.format(bounds, table) for table in ("catalog_productvalue", "catalog_variantvalue")]
-    params = (*(value for _, value in given if value is not None), attribute)
-    return Condition(
-        " OR ".join(f"EXISTS (SELECT {text} AND x.product_id = l.product_id OFFSET 0)" for text in sources).join("()"),
-        params * 2,
-        " UNION ALL ".join(f"SELECT x.product_id {text}" for text in sources),
-    )
+    given = [(f" AND v.{column} >= %s", least), (f" AND v.{column} <= %s", most)]
+    bounds = "".join(text for text, value in given if value is not None)
+    within = f"v.attribute_id = ANY({_ATTRIBUTE}){bounds}"
+    params = (attribute, *(value for _, value in given if value is not None))
+    members = f"""SELECT x.product_id FROM (SELECT v.id FROM catalog_attributevalue v WHERE {within} OFFSET 0) v
+  CROSS JOIN LATERAL (SELECT x.product_id FROM {{}} x WHERE x.value_id = v.id OFFSET 0) x"""
+    probe = f"""EXISTS (
+  SELECT FROM (SELECT x.value_id FROM {{}} x WHERE x.product_id = l.product_id OFFSET 0) x
+  CROSS JOIN LATERAL (SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND {within} LIMIT 1) v OFFSET 0)"""
+    return Condition(_by_table(" OR ", probe), params * 2, _by_table(" UNION ALL ", members))
+
+
+def with_any_value(attribute: str) -> Condition:
+    """Return the condition that the product, or a variant, has some value of an attribute (its slug)."""
+    return with_values_within(attribute, "id", None, None)
+
+
+def _held(members: str, params: tuple[Any, ...]) -> Condition:
+    probe = f"EXISTS ({members} AND x.product_id = l.product_id OFFSET 0)"
+    return Condition(_by_table(" OR ", probe), params * 2, _by_table(" UNION ALL ", members))
+
+
+def _by_table(word: str, text: str) -> str:
+    """Return a text on the values of products, and the same on those of variants."""
+    return f"({word.join(text.format(table) for table in _HELD)})"
 
 
 def matching(text: str) -> Condition:
@@ -301,8 +307,3 @@ def purchasable_by(instant: datetime) -> Condition:
         "(pub.available_for_purchase_at IS NULL OR pub.available_for_purchase_at <= %s)",
         instant,
     )
-
-
-def with_any_value(attribute: str) -> Condition:
-    """Return the condition that the product, or a variant, has some value of an attribute (its slug)."""
-    return with_values_within(attribute, "id", None, None)

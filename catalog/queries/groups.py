@@ -24,7 +24,7 @@ _COLLECTION = (
 # A collection that shoppers of a channel see at an instant. Parameters: channel, instant.
 _IS_PUBLISHED = """EXISTS (
   SELECT FROM catalog_collectionpublication pub WHERE pub.collection_id = c.id AND pub.channel_id = %s
-  AND pub.is_published AND (pub.published_at IS NULL OR pub.published_at <= %s))"""
+  AND pub.is_published AND (pub.published_at IS NULL OR pub.published_at <= %s) OFFSET 0)"""
 _BY = {"id": "c.id = %s", "slug": "c.slug = %s", "externalReference": "c.external_reference = %s"}
 
 
@@ -83,14 +83,20 @@ def get_category_by_translated_slug(slug: str, language: str) -> CategoryRow | N
 
 def list_categories_by_id(ids: Sequence[UUID]) -> dict[UUID, CategoryRow]:
     """Return categories, by id."""
-    found = fetch(f"SELECT {_CATEGORY} FROM catalog_category c WHERE c.id = ANY(%s)", [list(ids)])
+    found = fetch(
+        f"""SELECT {_CATEGORY} FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.id = k.id LIMIT 1) c""",
+        [list(ids)],
+    )
     return {row[0]: CategoryRow(*row) for row in found}
 
 
 def list_children(ids: Sequence[UUID]) -> dict[UUID, list[CategoryRow]]:
     """Return the categories below each of these, in the merchant's order, then by name."""
     found = fetch(
-        f"SELECT {_CATEGORY} FROM catalog_category c WHERE c.parent_id = ANY(%s) ORDER BY c.position, c.name, c.id",
+        f"""SELECT {_CATEGORY} FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.parent_id = k.id OFFSET 0) c
+        ORDER BY c.position, c.name, c.id""",
         [list(ids)],
     )
     children: dict[UUID, list[CategoryRow]] = defaultdict(list)
@@ -101,12 +107,14 @@ def list_children(ids: Sequence[UUID]) -> dict[UUID, list[CategoryRow]]:
 
 _ANCESTORS = f"""
 WITH RECURSIVE above AS (
-  SELECT c.id AS below_id, c.parent_id AS id FROM catalog_category c WHERE c.id = ANY(%s) AND c.parent_id IS NOT NULL
+  SELECT k.id AS below_id, (SELECT c.parent_id FROM catalog_category c WHERE c.id = k.id) AS id
+  FROM unnest(%s::uuid[]) AS k(id)
   UNION ALL
-  SELECT above.below_id, c.parent_id FROM above JOIN catalog_category c ON c.id = above.id
-  WHERE c.parent_id IS NOT NULL
+  SELECT above.below_id, (SELECT c.parent_id FROM catalog_category c WHERE c.id = above.id)
+  FROM above WHERE above.id IS NOT NULL
 )
-SELECT above.below_id, {_CATEGORY} FROM above JOIN catalog_category c ON c.id = above.id ORDER BY c.level
+SELECT above.below_id, {_CATEGORY} FROM above
+CROSS JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.id = above.id LIMIT 1) c ORDER BY c.level
 """
 
 
@@ -153,7 +161,8 @@ def get_collection_by_translated_slug(
 def list_collections_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, CollectionRow]:
     """Return the published ones of these collections, by id."""
     found = fetch(
-        f"SELECT {_COLLECTION} FROM catalog_collection c WHERE c.id = ANY(%s) AND {_IS_PUBLISHED}",
+        f"""SELECT {_COLLECTION} FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = k.id LIMIT 1) c WHERE {_IS_PUBLISHED}""",
         [list(ids), channel.id, now],
     )
     return {row[0]: CollectionRow._make((*row, channel)) for row in found}
@@ -164,9 +173,11 @@ def list_collections_of(
 ) -> dict[UUID, list[CollectionRow]]:
     """Return the published collections that each product is in, by name."""
     found = fetch(
-        f"""SELECT held.product_id, {_COLLECTION} FROM catalog_collectionproduct held
-        JOIN catalog_collection c ON c.id = held.collection_id
-        WHERE held.product_id = ANY(%s) AND {_IS_PUBLISHED} ORDER BY c.name, c.id""",
+        f"""SELECT k.id, {_COLLECTION} FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (
+          SELECT * FROM catalog_collectionproduct held WHERE held.product_id = k.id OFFSET 0) held
+        CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = held.collection_id LIMIT 1) c
+        WHERE {_IS_PUBLISHED} ORDER BY c.name, c.id""",
         [list(product_ids), channel.id, now],
     )
     collections: dict[UUID, list[CollectionRow]] = defaultdict(list)

@@ -1,15 +1,11 @@
 """Pages of products: filtered, ordered, by keyset both ways, in one statement of a fixed shape.
 
-Under row-level security the planner does not know the tenant: it takes every shop for one of average size,
-and every join of two of its tables for a small one. So the shape of the plan is written down here. A list
-is read in one of two ways:
+A list is read in one of two ways:
 
 - along its order: an index yields products in the list's order, and each is probed for its listing row and
   the conditions, until the page is full. The cost does not depend on the number of products.
 - from its members: where a condition has few members (a small category, a rare colour), these are looked
   up one by one and sorted.
-
-`LIMIT 1` and `OFFSET 0` inside keep the planner from rearranging it.
 """
 
 from collections import defaultdict
@@ -24,7 +20,7 @@ from catalog.queries.conditions import Condition, with_ids
 from catalog.queries.products import CURRENT, IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
 from commerce.db.rows import fetch
-from commerce.graphql.paging import Page, PageRequest, Position
+from commerce.graphql.paging import InvalidCursor, Page, PageRequest, Position
 from tenants.queries import ChannelRow
 
 # So many members are looked up one by one; a list with more is read along its order.
@@ -131,7 +127,7 @@ def get_page(wanted: ProductList, page: PageRequest) -> Page[ProductRow]:
 
     A search is one more, and the total.
     """
-    start = page.position(*ORDERS[wanted.order].kinds)
+    start = _start(wanted, page)
     wanted = _searched(wanted)
     few = _few_members(wanted)
     found = _read(wanted, page, start, few, None)[None] if page.limit else []
@@ -144,7 +140,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
 
     At most three statements for all of them, and two more for the totals.
     """
-    start = page.position(*ORDERS[wanted.order].kinds)
+    start = _start(wanted, page)
     wanted = _searched(wanted)
     in_order = wanted.order == "POSITION" and wanted.group is None  # the order itself reads the group's members
     small, large = ([], list(dict.fromkeys(groups))) if in_order else _by_size(groups)
@@ -156,6 +152,14 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
         if part and page.with_total:
             totals.update(_totals(wanted, members, part))
     return {group: _page(found[group], page, totals.get(group, 0) if page.with_total else None) for group in groups}
+
+
+def _start(wanted: ProductList, page: PageRequest) -> Position | None:
+    """Return the place to start from, whose keys are never null, or raise InvalidCursor."""
+    start = page.position(*ORDERS[wanted.order].kinds)
+    if start is not None and None in start:
+        raise InvalidCursor
+    return start
 
 
 @dataclass(slots=True)
@@ -235,7 +239,8 @@ def _statement(shape: _Shape) -> str:
     return f"""
 SELECT {"parent.id" if shape.in_parents else "NULL::uuid"}, {", ".join(columns)}, {PRODUCT_COLUMNS},
   {", ".join(f"page.{name}" for name in LISTING_COLUMNS.split(", "))}
-FROM {source} JOIN catalog_product p ON p.id = page.product_id {IMAGE}
+FROM {source} CROSS JOIN LATERAL (
+  SELECT * FROM catalog_product p WHERE p.id = page.product_id LIMIT 1) p {IMAGE}
 ORDER BY {", ".join(f"page.key{i} {direction}" for i in range(len(order.keys)))}"""
 
 

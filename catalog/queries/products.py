@@ -27,16 +27,15 @@ IMAGE = """LEFT JOIN LATERAL (
 _TEXTS = "p.description, p.seo_title, p.seo_description"
 _WIDTH = len(ProductRow._fields) - 2  # columns, without texts and channel
 
-_PRODUCTS = f"""
-SELECT {PRODUCT_COLUMNS}, {", ".join(f"l.{name}" for name in LISTING_COLUMNS.split(", "))}, {_TEXTS}
-FROM catalog_product p JOIN catalog_listing l ON l.product_id = p.id AND {CURRENT} AND l.is_published {IMAGE}
+_CURRENT = f"""CROSS JOIN LATERAL (
+  SELECT * FROM catalog_listing l WHERE l.product_id = p.id AND {CURRENT} AND l.is_published LIMIT 1) l {IMAGE}"""
+_PRODUCTS = f"SELECT {PRODUCT_COLUMNS}, {', '.join(f'l.{name}' for name in LISTING_COLUMNS.split(', '))}, {_TEXTS}"
+_PRODUCT = f"{_PRODUCTS} FROM catalog_product p {_CURRENT}"
+_PRODUCTS_BY_ID = f"""
+{_PRODUCTS} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p {_CURRENT}
 """
-_BY = {
-    "id": "p.id = %s",
-    "slug": "p.slug = %s",
-    "externalReference": "p.external_reference = %s",
-    "ids": "p.id = ANY(%s)",
-}
+_BY = {"id": "p.id = %s", "slug": "p.slug = %s", "externalReference": "p.external_reference = %s"}
 
 
 def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None = None) -> ProductRow:
@@ -46,7 +45,7 @@ def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None
 
 def get_product(by: str, value: Any, channel: ChannelRow, now: datetime) -> ProductRow | None:
     """Return the published product whose `by` (id, slug, externalReference) is `value`, its texts read too."""
-    found = fetch(f"{_PRODUCTS} WHERE {_BY[by]}", [channel.id, now, now, value])
+    found = fetch(f"{_PRODUCT} WHERE {_BY[by]}", [channel.id, now, now, value])
     return _with_texts(found[0], channel) if found else None
 
 
@@ -54,14 +53,14 @@ def get_product_by_translated_slug(slug: str, language: str, channel: ChannelRow
     """Return the published product of this slug in a language; without one there, its own slug counts."""
     where = translated_slug("catalog_product", "p")
     found = fetch(
-        f"{_PRODUCTS} WHERE {where}", [channel.id, now, now, *translated_slug_params("Product", slug, language)]
+        f"{_PRODUCT} WHERE {where}", [channel.id, now, now, *translated_slug_params("Product", slug, language)]
     )
     return _with_texts(found[0], channel) if found else None
 
 
 def list_products_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, ProductRow]:
     """Return the published ones of these products, by id."""
-    found = fetch(f"{_PRODUCTS} WHERE {_BY['ids']}", [channel.id, now, now, list(ids)])
+    found = fetch(_PRODUCTS_BY_ID, [list(ids), channel.id, now, now])
     return {row[0]: _with_texts(row, channel) for row in found}
 
 
@@ -69,10 +68,15 @@ def _with_texts(row: Sequence[Any], channel: ChannelRow) -> ProductRow:
     return product_row(row[:_WIDTH], channel, Texts(*row[_WIDTH:]))
 
 
+_TEXTS_BY_ID = f"""
+SELECT p.id, {_TEXTS} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p
+"""
+
+
 def list_texts(ids: Sequence[UUID]) -> dict[UUID, Texts]:
     """Return the long texts of products, by id."""
-    found = fetch(f"SELECT p.id, {_TEXTS} FROM catalog_product p WHERE p.id = ANY(%s)", [list(ids)])
-    return {row[0]: Texts(*row[1:]) for row in found}
+    return {row[0]: Texts(*row[1:]) for row in fetch(_TEXTS_BY_ID, [list(ids)])}
 
 
 def translated_slug(table: str, alias: str) -> str:
@@ -90,81 +94,82 @@ def translated_slug_params(kind: str, slug: str, language: str) -> list[Any]:
     return [kind, language, slug, slug, language]
 
 
-_VARIANTS = """
+_VARIANT = """
 SELECT v.id, v.product_id, v.name, v.sku, v.track_inventory, v.quantity_limit_per_customer, v.weight_grams,
   v.external_reference, v.created_at, v.updated_at, price.currency, price.price, price.prior_price,
   (SELECT coalesce(sum(s.on_hand - s.reserved), 0)::bigint FROM catalog_stock s
    WHERE s.variant_id = v.id AND s.warehouse_id = ANY(
      ARRAY(SELECT w.warehouse_id FROM catalog_warehousechannel w WHERE w.channel_id = %s)))
-FROM catalog_variant v JOIN catalog_variantprice price ON price.variant_id = v.id AND price.channel_id = %s
+FROM {source} CROSS JOIN LATERAL (
+  SELECT * FROM catalog_variantprice price WHERE price.variant_id = v.id AND price.channel_id = %s LIMIT 1) price
 """
 _IS_SHOWN = f"""EXISTS (
-  SELECT FROM catalog_listing l WHERE l.product_id = v.product_id AND {CURRENT} AND l.is_published)"""
-_VARIANT_BY = {
-    "id": "v.id = %s",
-    "sku": "v.sku = %s",
-    "externalReference": "v.external_reference = %s",
-    "ids": "v.id = ANY(%s)",
-}
+  SELECT FROM catalog_listing l WHERE l.product_id = v.product_id AND {CURRENT} AND l.is_published OFFSET 0)"""
+_ONE_VARIANT = _VARIANT.format(source="catalog_variant v")
+_KEYED_VARIANTS = """unnest(%s::uuid[]) AS k(id) CROSS JOIN LATERAL (
+  SELECT * FROM catalog_variant v WHERE v.{column} = k.id {many}) v"""
+_VARIANTS_BY_ID = f"{_VARIANT.format(source=_KEYED_VARIANTS.format(column='id', many='LIMIT 1'))} WHERE {_IS_SHOWN}"
+_VARIANTS_OF = f"""
+{_VARIANT.format(source=_KEYED_VARIANTS.format(column="product_id", many="OFFSET 0"))} ORDER BY v.position, v.id
+"""
+_VARIANT_BY = {"id": "v.id = %s", "sku": "v.sku = %s", "externalReference": "v.external_reference = %s"}
 
 
 def get_variant(by: str, value: Any, channel: ChannelRow, now: datetime) -> VariantRow | None:
     """Return the priced variant, of a published product, whose `by` (id, sku, externalReference) is `value`."""
     params = [channel.id, channel.id, value, channel.id, now, now]
-    found = fetch(f"{_VARIANTS} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}", params)
+    found = fetch(f"{_ONE_VARIANT} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}", params)
     return VariantRow._make((*found[0], channel)) if found else None
 
 
 def list_variants_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, VariantRow]:
     """Return those of these variants that are priced and of published products, by id."""
-    params = [channel.id, channel.id, list(ids), channel.id, now, now]
-    found = fetch(f"{_VARIANTS} WHERE {_VARIANT_BY['ids']} AND {_IS_SHOWN}", params)
+    found = fetch(_VARIANTS_BY_ID, [channel.id, list(ids), channel.id, channel.id, now, now])
     return {row[0]: VariantRow._make((*row, channel)) for row in found}
 
 
 def list_variants(product_ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[VariantRow]]:
     """Return the variants of published products that have a price in the channel, in the merchant's order."""
-    found = fetch(
-        f"{_VARIANTS} WHERE v.product_id = ANY(%s) ORDER BY v.position, v.id",
-        [channel.id, channel.id, list(product_ids)],
-    )
     variants: dict[UUID, list[VariantRow]] = defaultdict(list)
-    for row in found:
+    for row in fetch(_VARIANTS_OF, [channel.id, list(product_ids), channel.id]):
         variants[row[1]].append(VariantRow._make((*row, channel)))
     return variants
 
 
 _MEDIA = "m.id, m.product_id, m.type, m.alt, m.url, m.file, m.position"
+_MEDIA_OF = f"""
+SELECT {_MEDIA} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM catalog_media m WHERE m.product_id = k.id OFFSET 0) m ORDER BY m.position, m.id
+"""
+_MEDIA_OF_VARIANTS = f"""
+SELECT k.id, {_MEDIA} FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT vm.media_id FROM catalog_variantmedia vm WHERE vm.variant_id = k.id OFFSET 0) vm
+CROSS JOIN LATERAL (SELECT * FROM catalog_media m WHERE m.id = vm.media_id LIMIT 1) m ORDER BY m.position, m.id
+"""
 
 
 def list_media(product_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
     """Return the media of products, in the merchant's order."""
-    found = fetch(
-        f"SELECT {_MEDIA} FROM catalog_media m WHERE m.product_id = ANY(%s) ORDER BY m.position, m.id",
-        [list(product_ids)],
-    )
     media: dict[UUID, list[MediaRow]] = defaultdict(list)
-    for row in found:
+    for row in fetch(_MEDIA_OF, [list(product_ids)]):
         media[row[1]].append(MediaRow(*row))
     return media
 
 
 def list_variant_media(variant_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
     """Return the media that show each variant, in the merchant's order."""
-    found = fetch(
-        f"""SELECT vm.variant_id, {_MEDIA} FROM catalog_variantmedia vm JOIN catalog_media m ON m.id = vm.media_id
-        WHERE vm.variant_id = ANY(%s) ORDER BY m.position, m.id""",
-        [list(variant_ids)],
-    )
     media: dict[UUID, list[MediaRow]] = defaultdict(list)
-    for variant_id, *row in found:
+    for variant_id, *row in fetch(_MEDIA_OF_VARIANTS, [list(variant_ids)]):
         media[variant_id].append(MediaRow(*row))
     return media
 
 
+_TYPES = """
+SELECT t.id, t.name, t.slug, t.is_shipping_required FROM unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM catalog_producttype t WHERE t.id = k.id LIMIT 1) t
+"""
+
+
 def list_product_types(ids: Sequence[UUID]) -> dict[UUID, ProductTypeRow]:
     """Return product types, by id."""
-    found = fetch(
-        "SELECT id, name, slug, is_shipping_required FROM catalog_producttype WHERE id = ANY(%s)", [list(ids)]
-    )
-    return {row[0]: ProductTypeRow(*row) for row in found}
+    return {row[0]: ProductTypeRow(*row) for row in fetch(_TYPES, [list(ids)])}

@@ -10,8 +10,9 @@ from commerce.db.rows import fetch
 def list_translations(object_ids: Sequence[UUID], language: str) -> dict[UUID, TranslationRow]:
     """Return the translations of these objects, of any kind, into a language (BCP 47), by object."""
     found = fetch(
-        """SELECT id, object_id, language, name, slug, description, seo_title, seo_description, plain_text, rich_text
-        FROM catalog_translation WHERE object_id = ANY(%s) AND language = %s""",
+        """SELECT t.id, t.object_id, t.language, t.name, t.slug, t.description, t.seo_title, t.seo_description,
+        t.plain_text, t.rich_text FROM unnest(%s::uuid[]) AS k(id) CROSS JOIN LATERAL (
+          SELECT * FROM catalog_translation t WHERE t.object_id = k.id AND t.language = %s LIMIT 1) t""",
         [list(object_ids), language],
     )
     return {row[1]: TranslationRow(*row) for row in found}

@@ -172,7 +172,7 @@ def test_prices_are_those_of_the_channel(graphql):
         ("default-channel", [("Both", 12.5, "USD"), ("Here only", 1.0, "USD")]),
         ("japan", [("Both", 980.0, "JPY")]),
     ):
-        answer = graphql(shop, "query($c: String){products(first: 9, channel: $c)%s}" % fields, c=slug)
+        answer = graphql(shop, "query($c: String){products(first: 9, channel: $c)" + fields + "}", c=slug)
         found = [edge["node"] for edge in answer["data"]["products"]["edges"]]
         gross = [(node["name"], node["pricing"]["priceRange"]["start"]["gross"]) for node in found]
         assert [(name, money["amount"], money["currency"]) for name, money in gross] == wanted
@@ -347,7 +347,7 @@ def shelf():
         shirt = make.make_product_type("Shirt", attributes=[colour, weight, organic, day, instant, hidden, related])
         mug = make.make_product_type("Mug", attributes=[colour])
         red, blue = colour.values.order_by("position")
-        small, medium = size.values.order_by("position")
+        _, medium = size.values.order_by("position")
         yes = make.make_value(organic, True)
         main = make.make_warehouse("Main")
         outlet = make.make_warehouse("Outlet")
@@ -380,7 +380,7 @@ def shelf():
         make.refresh(a, b, c, d, e)
         ids = {
             "root": gid(root), "leaf": gid(leaf), "collection": gid(collection), "shirt": gid(shirt), "mug": gid(mug),
-            "main": gid(main), "outlet": gid(outlet), "a": gid(a), "b": gid(b), "missing": to_global_id("Product", root.id),
+            "main": gid(main), "outlet": gid(outlet), "a": gid(a), "b": gid(b), "missing": gid(root, "Product"),
         }  # fmt: skip
     return shop, ids
 

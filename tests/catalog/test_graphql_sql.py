@@ -1,0 +1,209 @@
+"""How many statements the hot reads take, and that their plans stay with the intended indexes."""
+
+import json
+
+import pytest
+from django.db import connections
+
+from catalog.models import Attribute, ProductTypeAttribute
+from catalog.queries.lists import FEW
+from commerce.db.scope import tenant_scope
+from tests.factories import catalog as make
+from tests.factories.tenants import open_shop
+
+CARDS = """query($first: Int) {
+  products(first: $first, channel: "default-channel", sortBy: {field: NAME, direction: ASC}) {
+  pageInfo { hasNextPage endCursor } edges { node {
+    id name slug category { id name slug } thumbnail(size: 256) { url alt }
+    pricing { onSale priceRange { start { gross { amount currency } } stop { gross { amount currency } } } } } } } }"""
+COUNTED = CARDS.replace("pageInfo {", "totalCount pageInfo {", 1)
+RICH_CARDS = """query($first: Int) {products(first: $first, channel: "default-channel") { edges { node {
+  id description created isAvailable metadata { key } productType { slug } collections { name }
+  category { name translation(languageCode: NL) { name } } translation(languageCode: NL) { name } media { url }
+  attributes { attribute { slug translation(languageCode: NL) { name } } values { slug } }
+  assignedAttributes { attribute { slug } }
+  variants { sku name quantityAvailable media { url } product { name } pricing { price { gross { amount } } }
+    attributes { attribute { slug } values { slug } } } defaultVariant { sku } } } } }"""
+PAGE = """query($slug: String) {product(slug: $slug, channel: "default-channel") {
+  id name slug description seoTitle seoDescription isAvailable category { id name slug }
+  thumbnail(size: 1024) { url alt } media { url(size: 1024) alt type }
+  attributes { attribute { id slug name } values { id slug name } }
+  pricing { priceRange { start { gross { amount currency } } stop { gross { amount } } } }
+  variants { id name sku quantityAvailable pricing { price { gross { amount currency } } }
+    attributes(variantSelection: ALL) { attribute { slug } values { slug name } } } } }"""
+TREE = """{categories(first: 50, level: 0) { edges { node { name children(first: 50) { edges { node { name
+  products(first: 4, channel: "default-channel") { edges { node { name
+    pricing { priceRange { start { gross { amount } } } } } }
+} } } } } } } }"""
+
+
+@pytest.fixture(scope="module")
+def stocked():
+    """Return a shop with 30 products, each with its own category, pictures, values and variants."""
+    shop = open_shop()
+    with tenant_scope(shop.id):
+        colour = make.make_attribute("Colour", slug="colour", values=[f"Colour {i}" for i in range(30)])
+        size = make.make_attribute("Size", slug="size", values=[f"Size {i}" for i in range(30)])
+        weight = make.make_attribute("Weight", slug="weight", input_type=Attribute.InputType.NUMERIC)
+        kind = make.make_product_type("Kind", attributes=[colour, weight])
+        ProductTypeAttribute.objects.create(product_type=kind, attribute=size, on_variants=True)
+        root = make.make_category("Root")
+        colours, sizes = list(colour.values.order_by("position")), list(size.values.order_by("position"))
+        for i in range(30):
+            values = [colours[i], make.make_value(weight, i)]
+            category = make.make_category(f"Category {i}", parent=root)
+            product = make.make_product(
+                f"P {i:02}", slug=f"p-{i}", category=category, product_type=kind, values=values, variants=0
+            )
+            for value in (sizes[i], sizes[(i + 1) % 30]):
+                variant = make.make_variant(product, values=[value])
+            make.make_media(product)
+            make.make_media(product, variants=[variant])
+            make.make_translation(product, "nl", name=f"P {i:02} NL")
+            make.make_collection(f"Collection {i}", products=[product])
+    return shop
+
+
+def statements(count_sql, graphql, shop, query, **variables):
+    with count_sql() as found:
+        answer = graphql(shop, query, **variables)
+    assert "errors" not in answer, answer
+    return answer["data"], found
+
+
+@pytest.mark.parametrize(("query", "limit"), [(CARDS, 4), (COUNTED, 5), (RICH_CARDS, 16)])
+def test_a_list_of_24_takes_as_many_statements_as_one_of_1(graphql, count_sql, stocked, query, limit):
+    one, few = statements(count_sql, graphql, stocked, query, first=1)
+    many, all_of_them = statements(count_sql, graphql, stocked, query, first=24)
+    assert (len(one["products"]["edges"]), len(many["products"]["edges"])) == (1, 24)
+    assert len(few) == len(all_of_them) == limit
+    assert few[0].startswith("\nSELECT t.id")  # the host's tenant counts too
+
+
+def test_a_filtered_list_takes_one_statement_more(graphql, count_sql, stocked):
+    query = CARDS.replace('channel: "default-channel"', 'channel: "default-channel", filter: $filter')
+    query = query.replace("$first: Int", "$first: Int, $filter: ProductFilterInput")
+    wanted = {"attributes": [{"slug": "weight", "valuesRange": {"gte": 3, "lte": 20}}], "price": {"lte": 100}}
+    data, found = statements(count_sql, graphql, stocked, query, first=24, filter=wanted)
+    assert (len(data["products"]["edges"]), len(found)) == (18, 5)
+
+
+def test_a_product_page_takes_8_statements(graphql, count_sql, stocked):
+    data, found = statements(count_sql, graphql, stocked, PAGE, slug="p-3")
+    assert len(data["product"]["variants"]) == 2
+    assert len(found) == 8
+
+
+def test_products_of_30_categories_take_as_many_statements_as_of_one(graphql, count_sql, stocked):
+    data, found = statements(count_sql, graphql, stocked, TREE)
+    children = data["categories"]["edges"][0]["node"]["children"]["edges"]
+    assert [len(edge["node"]["products"]["edges"]) for edge in children] == [1] * 30
+    assert len(found) == 6
+
+
+# --- Plans: a large shop beside others ------------------------------------------------------------------
+
+SIZE = 5000
+LOAD = """
+WITH one AS (SELECT * FROM catalog_product WHERE slug = 'p-3'), made AS (
+  INSERT INTO catalog_product (tenant_id, id, version, created_at, updated_at, metadata, private_metadata, name, slug,
+    seo_title, seo_description, product_type_id)
+  SELECT one.tenant_id, gen_random_uuid(), 1, now(), now(), '{}', '{}', 'Bulk ' || i, 'bulk-' || i, '', '',
+    one.product_type_id FROM one, generate_series(1, %(size)s) i RETURNING id, tenant_id, name
+), listed AS (
+  INSERT INTO catalog_listing (tenant_id, channel_id, product_id, valid_from, valid_to, is_published, is_visible,
+    is_purchasable, in_stock, on_sale, currency, price_min, price_max, undiscounted_min, undiscounted_max, rank,
+    newest_at)
+  SELECT made.tenant_id, l.channel_id, made.id, l.valid_from, l.valid_to, true, true, true, true, false, l.currency,
+    price, price, price, price, 0, now() - price * interval '1 minute'
+  FROM made, catalog_listing l JOIN one ON one.id = l.product_id,
+    LATERAL (SELECT 100 + length(made.name) + (random() * 9000)::int) x(price)
+), grouped AS (
+  INSERT INTO catalog_productgroup (tenant_id, group_id, product_id, position)
+  SELECT made.tenant_id, g.group_id, made.id, 0 FROM made, catalog_productgroup g JOIN one ON one.id = g.product_id
+)
+INSERT INTO catalog_listingname (tenant_id, channel_id, product_id, language, name_key)
+SELECT made.tenant_id, n.channel_id, made.id, n.language, convert_to(made.name, 'UTF8')
+FROM made, catalog_listingname n JOIN one ON one.id = n.product_id
+"""
+
+
+@pytest.fixture(scope="module")
+def large(stocked, django_db_blocker):
+    """Return the shop with some thousand products more."""
+    with tenant_scope(stocked.id), connections["default"].cursor() as cursor:
+        cursor.execute(LOAD, {"size": SIZE})
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return stocked
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize(
+    ("field", "index"),
+    [
+        ("NAME", "listing_name_order"),
+        ("PRICE", "listing_price"),
+        ("DATE", "listing_newest"),
+        ("CREATED_AT", "catalog_listing_"),
+        ("PUBLISHED", "_slug"),
+    ],
+)
+@pytest.mark.parametrize("filter", [None, {"hasCategory": False}, {"stockAvailability": "IN_STOCK"}])
+def test_pages_are_read_along_an_index(graphql, count_sql, large, field, direction, index, filter):
+    query = """query($after: String, $sortBy: ProductOrder, $filter: ProductFilterInput) {
+      products(first: 24, after: $after, channel: "default-channel", sortBy: $sortBy, filter: $filter) {
+        pageInfo { endCursor } edges { node { name } } } }"""
+    sort = {"field": field, "direction": direction}
+    after = None
+    for _ in range(2):
+        answer, read = recorded(graphql, large, query, sortBy=sort, filter=filter, after=after)
+        after = answer["data"]["products"]["pageInfo"]["endCursor"]
+        assert len(answer["data"]["products"]["edges"]) == 24
+        sql, params = read[-1]
+        assert "LIMIT" in sql
+        plan = explain(large, sql, params)
+        assert index in json.dumps(plan)
+        assert read_rows(plan) < 20 * 24, json.dumps(plan, indent=1)
+
+
+@pytest.mark.parametrize("query", [CARDS, RICH_CARDS, PAGE, TREE])
+def test_nothing_reads_more_of_a_large_shop_than_it_shows(graphql, large, query):
+    variables = {"slug": "p-3"} if query is PAGE else {} if query is TREE else {"first": 24}
+    most = 32 * 24 + (FEW if query is TREE else 0)  # the sizes of categories are counted up to FEW
+    _, read = recorded(graphql, large, query, **variables)
+    for sql, params in read[1:]:  # the first is the host's tenant, outside the scope
+        plan = explain(large, sql, params)
+        assert read_rows(plan) < most, json.dumps(plan, indent=1)
+
+
+def recorded(graphql, shop, query, **variables):
+    """Return the answer to a query, and its statements with their parameters."""
+    read = []
+
+    def record(execute, sql, params, many, context):
+        read.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connections["default"].execute_wrapper(record):
+        answer = graphql(shop, query, **variables)
+    assert "errors" not in answer
+    return answer, read
+
+
+def explain(shop, sql, params):
+    with tenant_scope(shop.id, read_only=True, along_indexes=True), connections["default"].cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", params)
+        return cursor.fetchone()[0]
+
+
+def read_rows(plan):
+    """Return how many rows the scans of a plan read in all their loops."""
+
+    def scanned(node):
+        own = 0
+        if "Scan" in node["Node Type"] and "Relation Name" in node:
+            own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        return own + sum(scanned(child) for child in node.get("Plans", ()))
+
+    return scanned(plan[0]["Plan"])
