@@ -2,7 +2,7 @@
 """Check docker-compose.yml without Docker, for CI: `python deploy/check_compose.py [FILE]`.
 
 What the format allows is asked of the official schema (the package check-jsonschema carries it) and of
-`docker compose config`, where they are installed; the last line says which were. What this project asks beyond
+`docker compose config` or podman-compose, where they are installed; the last line says which were. What this project asks beyond
 the format is checked here: no literal secrets, least credentials, hardened services, health checks.
 """
 
@@ -151,6 +151,8 @@ def official(path: Path, document: dict[str, Any]) -> tuple[list[str], list[str]
         commands["the compose-spec schema"] = [checker, "--builtin-schema", "vendor.compose-spec", str(path)]
     if shutil.which("docker") and _run(["docker", "compose", "version"], environment)[0] == 0:
         commands["docker compose"] = ["docker", "compose", "-f", str(path), "config", "--quiet"]
+    elif shutil.which("podman-compose") and shutil.which("podman"):
+        commands["podman-compose"] = ["podman-compose", "-f", str(path), "config"]
     results = {name: _run(command, environment) for name, command in commands.items()}
     return list(results), [f"{name}: {output}" for name, (code, output) in results.items() if code]
 

@@ -167,6 +167,7 @@ build() {
     [[ -z ${!name-} ]] || options+=(--build-arg "$name")
   done
   if [[ $engine == podman ]]; then
+    podman ps --all --external --quiet >"$work/containers.before"
     podman build --layers "${options[@]}" "$@"
   else
     DOCKER_BUILDKIT=1 docker build --progress plain "${options[@]}" "$@"
@@ -332,7 +333,7 @@ PYTHON
 
 # What the containers promise: no root, nothing to write to, nobody else's credentials, and a row that reaches the standby.
 inspect_promises() {
-  local name id forbidden
+  local name id forbidden try
   for name in api worker relay beat; do
     id=$(container "$name")
     [[ $("$engine" exec "$id" id -u) == 10001 ]] || { echo "$name runs as another user"; return 1; }
@@ -341,23 +342,36 @@ inspect_promises() {
     [[ $name == relay ]] || forbidden="$forbidden|DATABASE_RELAY_URL"
     ! "$engine" exec "$id" env | grep -E "^($forbidden)=" || { echo "$name knows too much"; return 1; }
   done
-  "$engine" exec "$(container standby)" psql --host=/tmp --no-psqlrc --tuples-only --no-align \
-    --command='SELECT pg_is_in_recovery(), (SELECT count(*) FROM tenants_tenant)' commerce | grep -qx 't|1' ||
-    { echo "the standby has not the one tenant"; return 1; }
+  # shellcheck disable=SC2016  # the container's own variable
+  "$engine" exec "$(container api)" sh -c 'touch "$MEDIA_ROOT/written" && rm "$MEDIA_ROOT/written"' ||
+    { echo "api cannot write to MEDIA_ROOT"; return 1; }
+  for ((try = 0; try < 20; try++)); do
+    [[ $(ask_standby 'SELECT pg_is_in_recovery(), (SELECT count(*) FROM tenants_tenant)') != 't|1' ]] || return 0
+    sleep 0.5
+  done
+  echo "the standby has not the one tenant"
+  return 1
+}
+
+ask_standby() {
+  "$engine" exec "$(container standby)" psql --host=/tmp --no-psqlrc --tuples-only --no-align --command="$1" commerce
 }
 
 # --- The end --------------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
-  local code=$? name
+  local code=$? name children
   trap '' INT TERM HUP PIPE
   trap - EXIT
   set +e
   if [[ -n $running ]]; then
     echo
+    mapfile -t children < <(descendants "$running") # a build's own commands are in groups of their own
     kill -TERM -- "-$running"
     wait "$running"
+    ((${#children[@]} == 0)) || kill -KILL "${children[@]}" 2>/dev/null
+    remove_builders
   fi
   if [[ -n $started && $code -gt 0 && $code -lt 128 ]]; then
     for name in primary standby migrate api worker relay beat; do
@@ -374,6 +388,28 @@ clean_up() {
   rm -rf "$work"
   ((code == 0)) && printf '==> done in %d s\n' "$SECONDS"
   exit "$code"
+}
+
+# shellcheck disable=SC2317
+descendants() {
+  local child children
+  read -ra children <<<"$(cat "/proc/$1/task/"*/children 2>/dev/null | tr '\n' ' ')"
+  for child in "${children[@]}"; do
+    echo "$child"
+    descendants "$child"
+  done
+}
+
+# A build of podman's that is killed leaves its containers behind: those are ours that are new, and of our images.
+# shellcheck disable=SC2317
+remove_builders() {
+  local id
+  [[ -e $work/containers.before ]] && command -v buildah >/dev/null || return 0
+  podman ps --all --external --quiet | grep -vxFf "$work/containers.before" | while read -r id; do
+    case $(buildah inspect --format '{{.FromImage}} {{index .OCIv1.Config.Labels "org.opencontainers.image.title"}}' "$id" 2>&1) in
+      localhost/commerce-* | *' commerce') podman rm --force "$id" >/dev/null ;;
+    esac
+  done
 }
 
 # shellcheck disable=SC2317
