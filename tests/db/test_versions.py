@@ -10,6 +10,7 @@ from catalog.models import Category
 from commerce.db.scope import tenant_scope
 from tests.factories.catalog import make_category
 from tests.factories.rows import load_every_model, tenant_models
+from tests.factories.tenants import open_shop
 
 VERSIONED = [model for model in tenant_models() if any(f.name == "version" for f in model._meta.local_fields)]
 
@@ -86,10 +87,14 @@ def test_the_time_of_change_moves_without_the_orm(category):
     assert changed.created_at == category.created_at
 
 
+@pytest.fixture(scope="module")
+def loaded(_database):
+    return load_every_model(open_shop())
+
+
 @pytest.mark.parametrize("model", VERSIONED, ids=lambda model: model._meta.label)
-def test_every_object_has_a_version(model, tenant):
-    load_every_model(tenant)
-    with tenant_scope(tenant.id), connection.cursor() as cursor:
+def test_every_object_has_a_version(model, loaded):
+    with tenant_scope(loaded.id), connection.cursor() as cursor:
         before = dict(model._base_manager.values_list("id", "version"))
         cursor.execute(f'UPDATE "{model._meta.db_table}" SET tenant_id = tenant_id')
         assert dict(model._base_manager.values_list("id", "version")) == {
