@@ -2,8 +2,9 @@
 """Check docker-compose.yml without Docker, for CI: `python deploy/check_compose.py [FILE]`.
 
 What the format allows is asked of the official schema (the package check-jsonschema carries it) and of
-`docker compose config` or podman-compose, where they are installed; the last line says which were. What this project asks beyond
-the format is checked here: no literal secrets, least credentials, hardened services, health checks.
+`docker compose config` or podman-compose, where they are installed; the last line says which were. What this
+project asks beyond the format is checked here: no literal secrets, least credentials, hardened services, health
+checks.
 """
 
 import os
