@@ -67,7 +67,7 @@ def test_the_application_becomes_no_other_role(role):
         "CREATE FUNCTION spy() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE OR REPLACE FUNCTION current_tenant() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
         "CREATE SCHEMA spy",
-        "CREATE EXTENSION pg_trgm",
+        "DROP EXTENSION plpgsql",
         "ALTER ROLE commerce_app SET app.tenant_id = '1'",
         "ALTER DATABASE {database} SET app.tenant_id = '1'",
         "SELECT setval('outbox_event_position', 1)",
