@@ -25,6 +25,10 @@ class ImportConflict(DomainError):
     """Another process works on the same import, or somebody stopped it."""
 
 
+class Collision(ImportConflict):
+    """Another process made the same thing at the same time; the batch is worth another try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a row was refused: the row's ordinal and line in the file, the column, the reason, the row as it stands."""

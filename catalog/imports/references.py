@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from django.db import models
 from django.utils.text import slugify
 
 from catalog import operations
 from catalog.imports.drafts import Market, ProductDraft
-from catalog.imports.errors import MappingError
+from catalog.imports.errors import Collision, MappingError
 from catalog.imports.mapping import FLAGS, Mapping
 from catalog.imports.plan import Plan, PlannedAttribute
 from catalog.imports.sheets import Sheet, Written, touch
@@ -79,7 +80,7 @@ class References:
             found = ProductType.objects.filter(slug=slug).first() or ProductType.objects.filter(name=name).first()
             if found is None:
                 found = ProductType(name=name, slug=slug)
-                operations.save(found, now=now, actor=self.actor)
+                self._save(found, now)
             self._types[name] = found.id
         return self._types[name]
 
@@ -172,7 +173,7 @@ class References:
 
     def _new_category(self, known: "_Categories", parent: UUID | None, name: str, now: datetime) -> UUID:
         category = Category(name=name, slug=known.free_slug(parent, name), parent_id=parent)
-        operations.save(category, now=now, actor=self.actor)
+        self._save(category, now)
         known.add(category.id, parent, name, category.slug)
         return category.id
 
@@ -183,10 +184,10 @@ class References:
             found = Collection.objects.filter(slug=slug).first() or Collection.objects.filter(name=name).first()
             if found is None:
                 found = Collection(name=name, slug=slug)
-                operations.save(found, now=now, actor=self.actor)
+                self._save(found, now)
                 for market in self.markets:
                     published = CollectionPublication(collection_id=found.id, channel_id=market.id)
-                    operations.save(published, now=now, actor=self.actor)
+                    self._save(published, now)
             self._collections[name] = found.id
         return self._collections[name]
 
@@ -196,17 +197,23 @@ class References:
             found = Warehouse.objects.filter(slug=slug).first()
             if found is None:
                 found = Warehouse(name=slug.replace("-", " ").capitalize(), slug=slug)
-                operations.save(found, now=now, actor=self.actor)
+                self._save(found, now)
                 WarehouseChannel.objects.bulk_create(
                     [WarehouseChannel(warehouse_id=found.id, channel_id=market.id) for market in self.markets]
                 )
             self._warehouses[slug] = found.id
         return self._warehouses[slug]
 
+    def _save(self, instance: models.Model, now: datetime) -> None:
+        try:
+            operations.save(instance, now=now, actor=self.actor)
+        except operations.NotUnique as error:  # it was not there when we looked
+            raise Collision(f"{error.message} Another process made it just now: try again.") from error
+
     def _translate(self, kind: str, object_id: UUID, words: dict[str, str], now: datetime) -> None:
         for language, name in words.items():
             translation = Translation(object_kind=kind, object_id=object_id, language=language, name=name)
-            operations.save(translation, now=now, actor=self.actor)
+            self._save(translation, now)
 
 
 class _Categories:

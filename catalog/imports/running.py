@@ -15,7 +15,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from catalog.imports import runs
 from catalog.imports.batches import Chunk, Grouper, build_chunk, chunks
 from catalog.imports.drafts import Builder, Market, ProductDraft, without
-from catalog.imports.errors import FileError, MappingError, Problem
+from catalog.imports.errors import Collision, FileError, MappingError, Problem
 from catalog.imports.mapping import Mapping
 from catalog.imports.plan import make_plan
 from catalog.imports.readers import Row, Scan, read_rows, scan
@@ -27,7 +27,7 @@ from catalog.models import ImportRun
 from commerce.db.scope import tenant_scope
 from tenants import queries as tenants
 
-ATTEMPTS = 4
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class _Import:
                     progress, problems = self._write(chunk, writer, is_suspect=attempt > 2)
                     runs.advance(run_id, progress, problems, first_number=told)
                     return progress, problems
-            except (DataError, IntegrityError, OperationalError) as error:
+            except (Collision, DataError, IntegrityError, OperationalError) as error:
                 self.references.forget()
                 if attempt >= ATTEMPTS or (isinstance(error, OperationalError) and _state(error) not in _PASSING):
                     raise

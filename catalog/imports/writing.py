@@ -10,7 +10,7 @@ from django.db import models
 from catalog.imports import filling
 from catalog.imports.assigning import Values
 from catalog.imports.drafts import Market, ProductDraft, VariantDraft
-from catalog.imports.errors import Problem
+from catalog.imports.errors import Collision, Problem
 from catalog.imports.filling import Batch
 from catalog.imports.identities import Identities, KnownProduct
 from catalog.imports.mapping import Mapping
@@ -103,6 +103,8 @@ class Writer:
         try:
             if rule is not None:
                 draft.columns["category_id"] = self.references.category(draft, now)
+        except Collision:
+            raise
         except DomainError as error:
             row = draft.rows[0]
             label = rule.source.label if rule else ""

@@ -157,7 +157,7 @@ def run(shop, path: Path, mapping: str | Path = MAPPING, **options: Any) -> Resu
 
 def counts(result: Result) -> tuple[int, ...]:
     """Return products created, changed, left, and rows refused."""
-    line = next(line for line in result.out.splitlines() if " rows refused" in line)
+    line = next(line for line in result.out.splitlines() if line.endswith(" refused"))
     words = line.replace(",", "").split(": ", 1)[1].split()
     return tuple(int(word) for word in words if word.isdigit())
 

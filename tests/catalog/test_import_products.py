@@ -262,7 +262,7 @@ def test_bad_row_is_refused_with_its_place_and_the_rest_goes_in(tenant, tmp_path
 def test_all_that_is_wrong_with_a_row_is_told_at_once(tenant, tmp_path):
     result = run(tenant, write_csv(tmp_path / "p.csv", changed(price="x", stock="y", ean="z")))
     assert [problem["column"] for problem in result.refused] == ["ean", "price", "stock"]
-    assert (result.message, counts(result)) == ("1 rows were refused.", (2, 0, 0, 1))
+    assert (result.message, counts(result)) == ("1 row refused.", (2, 0, 0, 1))
 
 
 def test_sku_of_a_product_made_by_hand_is_refused(tenant, tmp_path):

@@ -43,7 +43,8 @@ class _Composer(CParser, composer.Composer, constructor.BaseConstructor, resolve
     def compose_node(self, parent: nodes.Node | None, index: int) -> nodes.Node | None:
         """Return the next node; an alias, which can stand for a million others, is refused."""
         if self.check_event(events.AliasEvent):
-            raise composer.ComposerError(problem="aliases (*name) are not read")
+            mark = getattr(self.peek_event(), "start_mark", None)
+            raise composer.ComposerError(problem="aliases (*name) are not read", problem_mark=mark)
         return super().compose_node(parent, index)
 
 

@@ -7,6 +7,7 @@ from typing import IO, Any, cast
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -48,6 +49,9 @@ class Command(BaseCommand):
                 summary = self._import(options, watcher)
             except DomainError as error:
                 raise CommandError(f"{options['file'].name}: {error.message}") from error
+            except DatabaseError as error:
+                reason = str(error).strip().partition("\n")[0]
+                raise CommandError(f"PostgreSQL: {reason}. Give the same command again to go on.") from error
             except KeyboardInterrupt as error:
                 raise CommandError("Interrupted. Give the same command again to go on.", returncode=130) from error
         self._report(summary, options, time.monotonic() - started)
@@ -80,7 +84,7 @@ class Command(BaseCommand):
         would = "would be " if options["dry_run"] else ""
         self.stdout.write(
             f"{options['file'].name} into {options['tenant']}: {done.created:,} products {would}created, "
-            f"{done.changed:,} {would}changed, {done.left:,} left as they are; {done.refused:,} rows refused"
+            f"{done.changed:,} {would}changed, {done.left:,} left as they are; {_rows(done.refused)} refused"
         )
         rows = done.position - summary.resumed_at
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -94,7 +98,7 @@ class Command(BaseCommand):
         if summary.cut is not None:
             raise CommandError(f"{options['file'].name}: {summary.cut.message} {_kept(summary)}")
         if done.refused:
-            raise CommandError(f"{done.refused:,} rows were refused.")
+            raise CommandError(f"{_rows(done.refused)} refused.")
 
 
 class _Watcher:
@@ -166,6 +170,10 @@ def _as_json(name: str, problem: imports.Problem) -> bytes:
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _kept(summary: imports.Summary) -> str:
