@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from commerce.db import isolation
+from commerce.db.scope import tenant_scope
 from tests.isolation.conftest import undone
 
 APP, OWNER, READER = "commerce_app", "commerce_owner", "commerce_reader"
@@ -318,6 +319,12 @@ def test_a_lawful_search_view_is_no_finding(shops):
         ):
             cursor.execute(statement)
         assert list(isolation.check(cursor)) == []
+
+
+def test_the_temporary_table_of_an_import_is_no_finding(shops):
+    with tenant_scope(shops.ours.id), connections["default"].cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE spy (id serial PRIMARY KEY, name text UNIQUE) ON COMMIT DROP")
+        call_command("check_isolation", stdout=StringIO())
 
 
 def test_a_connection_with_another_role_is_reported(monkeypatch):
