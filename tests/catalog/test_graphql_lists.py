@@ -159,6 +159,27 @@ def test_product_appears_at_its_instant_without_anything_running(names, tenant):
     assert names(tenant) == ["Begun"]
 
 
+def test_sale_begins_at_its_instant_and_the_product_is_listed_once(graphql, tenant):
+    with tenant_scope(tenant.id):
+        instants = {"Begun": datetime(2021, 1, 1, tzinfo=UTC), "Coming": datetime(2200, 1, 1, tzinfo=UTC)}
+        for name, instant in instants.items():
+            product = make.make_product(name)
+            ProductPublication.objects.filter(product=product).update(available_for_purchase_at=instant)
+            refresh_products([product.id], now=datetime(2020, 1, 1, tzinfo=UTC))  # written down when it lay ahead
+    answer = graphql(
+        tenant,
+        """{products(first: 9, channel: "default-channel", sortBy: {field: PRICE, direction: ASC}) {
+          totalCount edges { node { name isAvailable isAvailableForPurchase } } } }""",
+    )["data"]["products"]
+    assert answer == {
+        "totalCount": 2,
+        "edges": [
+            {"node": {"name": "Begun", "isAvailable": True, "isAvailableForPurchase": True}},
+            {"node": {"name": "Coming", "isAvailable": False, "isAvailableForPurchase": False}},
+        ],
+    }
+
+
 def test_prices_are_those_of_the_channel(graphql):
     shop = open_shop(currency="USD")
     with tenant_scope(shop.id):
@@ -377,6 +398,7 @@ def shelf():
         ProductPublication.objects.filter(product=d).update(available_for_purchase_at=datetime(2026, 1, 1, tzinfo=UTC))
         Product.objects.filter(id=b.id).update(updated_at=datetime(2030, 1, 1, tzinfo=UTC))
         collection = make.make_collection("Both", products=[d, a])
+        a.variants.get().stocks.update(reserved=1)
         make.refresh(a, b, c, d, e)
         ids = {
             "root": gid(root), "leaf": gid(leaf), "collection": gid(collection), "shirt": gid(shirt), "mug": gid(mug),
@@ -435,7 +457,7 @@ COMMON = [
     ({"availableFrom": "2026-01-01T00:00:00Z"}, "ABCD"),
     ({"stockAvailability": "IN_STOCK"}, "ACDE"),
     ({"stockAvailability": "OUT_OF_STOCK"}, "B"),
-    ({"stocks": {"quantity": {"gte": 5}}}, "ADE"),
+    ({"stocks": {"quantity": {"gte": 5}}}, "DE"),  # of the five pieces of A one is reserved
     ({"stocks": {"quantity": {"gte": 1, "lte": 5}}}, "ACE"),
     ({"stocks": {"quantity": {"lte": 0}}}, "BC"),
     ({"stocks": {"warehouseIds": ["$outlet"]}}, "CD"),
@@ -463,6 +485,7 @@ FILTERS = [
     ({"price": {"lte": 20}}, "AB"),
     ({"price": {"gte": 50, "lte": 80}}, "E"),  # C costs 30 or 90: nothing between
     ({"price": {"gte": 19.999, "lte": 20.001}}, "B"),
+    ({"price": {"gte": 20.001, "lte": 29.999}}, ""),
     ({"minimalPrice": {"gte": 30, "lte": 40}}, "CD"),
     ({"minimalPrice": {"gte": 50.01}}, ""),
     ({"search": "long"}, "D"),
