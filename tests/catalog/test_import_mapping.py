@@ -33,6 +33,12 @@ def test_examples_are_read(name):
     assert load_mapping(EXAMPLES / f"{name}.yaml", Path("x.jsonl")).key == "external_reference"
 
 
+def test_example_of_the_manual_is_read(tmp_path):
+    manual = (EXAMPLES / "README.md").read_text()
+    mapping = load(tmp_path, manual.split("```yaml")[1].split("```")[0])
+    assert (len(mapping.attributes), mapping.group_by is not None, mapping.prices[0].decimal) == (5, True, ",")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,12 +2,13 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from catalog import demo
@@ -49,10 +50,14 @@ QUERY = (
 class Command(BaseCommand):
     help = "Open two demo shops in the local stack, each with its catalogue, and say where they are. Safe to repeat."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        path = settings.BASE_DIR / ".stack" / "env"
+        parser.add_argument("--env-file", type=Path, default=path, help="keeps DEMO_PASSWORD, tells DEMO_HOSTS")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
             raise CommandError("The demo shops belong in a local stack: ENVIRONMENT is not local.")
-        path = settings.BASE_DIR / ".stack" / "env"
+        path = options["env_file"]
         password = read_env(path).get("DEMO_PASSWORD") or secrets.token_urlsafe(12)
         write_env(path, {"DEMO_PASSWORD": password})
         for shop in SHOPS:
@@ -62,7 +67,9 @@ class Command(BaseCommand):
         self._explain(password)
 
     def _open(self, shop: Shop, password: str) -> None:
-        if queries.get_tenant_by_slug(shop.slug) is not None:
+        opened = queries.get_tenant_by_slug(shop.slug)
+        if opened is not None:
+            _keep_password(opened.id, shop.staff, password)
             return
         try:
             with operations.all_tenants(reason="demo shop", operator="make demo", command=f"demo {shop.slug}"):
@@ -109,3 +116,12 @@ class Command(BaseCommand):
             for shop in SHOPS
         ]
         self.stdout.write("\n".join(lines))
+
+
+def _keep_password(tenant_id: int, email: str, password: str) -> None:
+    """Let the printed password be the staff member's, even where the file that kept it was lost."""
+    with tenant_scope(tenant_id):
+        user = queries.find_user(email)
+        if user is not None and not user.check_password(password):
+            user.set_password(password)
+            user.save(update_fields=["password", "updated_at"])
