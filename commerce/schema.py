@@ -1,9 +1,6 @@
 """The one GraphQL schema, gathered from every app."""
 
-from types import SimpleNamespace
-
 import graphene
-from graphql import introspection_from_schema
 
 from catalog.graphql.schema import TYPES
 from catalog.graphql.schema import Query as CatalogQuery
@@ -16,5 +13,3 @@ class Query(TenantsQuery, CatalogQuery, graphene.ObjectType):
 
 
 schema = build_schema(Query, types=TYPES)
-# What `manage.py graphql_schema --schema commerce.schema.printable --out schema.graphql` prints.
-printable = SimpleNamespace(graphql_schema=schema, introspect=lambda: introspection_from_schema(schema))

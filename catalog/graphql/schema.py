@@ -27,7 +27,7 @@ from tenants.graphql.context import ShopContext
 TYPES = ASSIGNED_TYPES
 
 
-def _one(kind: str, **others: Any) -> dict[str, Any]:
+def _one(**others: Any) -> dict[str, Any]:
     """Return the arguments that name one object."""
     return {
         "id": graphene.ID(description="Its id."),
@@ -38,7 +38,6 @@ def _one(kind: str, **others: Any) -> dict[str, Any]:
 
 def _by_slug(**others: Any) -> dict[str, Any]:
     return _one(
-        "slug",
         slug=graphene.String(description="Its slug."),
         slug_language_code=LanguageCodeEnum(description="The language of the slug; its own slug if not given."),
         **others,
@@ -56,7 +55,7 @@ class Query:
     product = graphene.Field(Product, args=_by_slug(channel=_channel()), description="One product.")
     product_variant = graphene.Field(
         ProductVariant,
-        args=_one("sku", sku=graphene.String(description="Its SKU."), channel=_channel()),
+        args=_one(sku=graphene.String(description="Its SKU."), channel=_channel()),
         description="One variant.",
     )
     categories = connection_field(
