@@ -55,9 +55,7 @@ def shop(tenant):
 
 def _listing(columns: str = "*", at: datetime = NOW) -> list[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns} FROM catalog_listing WHERE valid_from <= %s AND valid_to > %s", [at, at]
-        )
+        cursor.execute(f"SELECT {columns} FROM catalog_listing WHERE valid_from <= %s AND valid_to > %s", [at, at])
         return cursor.fetchall()
 
 
