@@ -131,6 +131,11 @@ WITH one AS (SELECT * FROM catalog_product WHERE slug = 'p-3'), made AS (
     channel_id)
   SELECT varied.tenant_id, gen_random_uuid(), 1, now(), now(), 'USD', 100, varied.id, l.channel_id
   FROM varied, catalog_listing l JOIN one ON one.id = l.product_id
+), stocked AS (
+  INSERT INTO catalog_stock (tenant_id, id, version, created_at, updated_at, on_hand, reserved, variant_id,
+    warehouse_id)
+  SELECT varied.tenant_id, gen_random_uuid(), 1, now(), now(), 1, 0, varied.id,
+    (SELECT w.id FROM catalog_warehouse w LIMIT 1) FROM varied
 ), pictured AS (
   INSERT INTO catalog_media (tenant_id, id, version, created_at, updated_at, metadata, private_metadata, type, alt, url,
     file, position, external_reference, product_id)
