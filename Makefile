@@ -49,7 +49,7 @@ lint: $(READY) ## Check style, types, imports between packages, migrations and d
 	$(PYTHON) -m mypy
 	$(PYTHON) .venv/bin/lint-imports
 	COMMERCE_ENV_FILE= $(PYTHON) manage.py makemigrations --check --dry-run
-	.venv/bin/hadolint deploy/Dockerfile
+	.venv/bin/hadolint deploy/Dockerfile deploy/compose/Dockerfile.*
 	$(PYTHON) deploy/check_compose.py
 	@lines=$$(wc -l < README.md); if (( lines > 150 )); then echo "README.md has $$lines lines, and may have 150."; exit 1; fi
 

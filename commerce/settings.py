@@ -87,9 +87,10 @@ def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[
     database["TEST"] = {"MIGRATE": False}
     options = database.setdefault("OPTIONS", {})
     options["application_name"] = f"commerce {variable.lower()}"
+    options["connect_timeout"] = 5
     size = env.int("DATABASE_POOL_SIZE", default=8)
     if pool and size:
-        options["pool"] = {"min_size": 0, "max_size": size, "timeout": 10}
+        options["pool"] = {"min_size": 0, "max_size": size, "timeout": 5}
         database["CONN_HEALTH_CHECKS"] = True
     return database
 
