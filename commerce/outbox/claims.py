@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import orjson
 from django.db import connections
@@ -52,9 +51,9 @@ WITH RECURSIVE waiting AS (
     ) e
 )
 SELECT l.ctid, l.tenant_id, l.id, l.type, l.object_kind, l.object_id, l.object_version, l.payload, l.actor,
-       l.created_at, l.attempts, l.next_at, statement_timestamp(), previous.id, previous.next_at
+       l.created_at, l.attempts, l.next_at, statement_timestamp(), previous.ctid, previous.next_at
 FROM locked l LEFT JOIN LATERAL (
-    SELECT e.id, e.next_at FROM outbox_event e
+    SELECT e.ctid, e.next_at FROM outbox_event e
     WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.finished_at IS NULL AND e.position < l.position
     ORDER BY e.position DESC LIMIT 1
 ) previous ON true
@@ -70,24 +69,27 @@ _FAIL = """
 UPDATE outbox_event e SET attempts = e.attempts + 1, error = x.error, next_at = x.next_at,
        status = CASE WHEN x.dead THEN 'dead' ELSE 'pending' END,
        finished_at = CASE WHEN x.dead THEN clock_timestamp() END
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[]) AS x (id, error, next_at, dead)
-WHERE e.ctid = ANY(%s::tid[]) AND e.id = x.id
+FROM unnest(%s::tid[], %s::text[], %s::timestamptz[], %s::boolean[]) AS x (place, error, next_at, dead)
+WHERE e.ctid = ANY(%s::tid[]) AND e.ctid = x.place
 """
 
 _WAIT = """
-UPDATE outbox_event e SET next_at = x.next_at FROM unnest(%s::uuid[], %s::timestamptz[]) AS x (id, next_at)
-WHERE e.ctid = ANY(%s::tid[]) AND e.id = x.id
+UPDATE outbox_event e SET next_at = x.next_at FROM unnest(%s::tid[], %s::timestamptz[]) AS x (place, next_at)
+WHERE e.ctid = ANY(%s::tid[]) AND e.ctid = x.place
 """
 
 
 class Claimed(NamedTuple):
-    """A locked event, when it was due and claimed, and its object's unfinished event before it, with its due time."""
+    """A locked event, when it was due and claimed, and its object's unfinished event before it, with its due time.
+
+    A place is a row's ctid, which stands still under the lock; ids are unique within a tenant only.
+    """
 
     place: str
     event: EventRecord
     next_at: datetime
     claimed_at: datetime
-    previous_id: UUID | None
+    previous: str | None
     previous_next_at: datetime | None
 
 
@@ -140,10 +142,10 @@ def record(outcome: Outcome) -> None:
             cursor.execute(_FINISH, [_places(outcome.done)])
         if outcome.failed:
             failed, errors, times, dead = _columns(outcome.failed)
-            cursor.execute(_FAIL, [_ids(failed), errors, times, dead, _places(failed)])
+            cursor.execute(_FAIL, [_places(failed), errors, times, dead, _places(failed)])
         if outcome.waiting:
             waiting, times = _columns(outcome.waiting)
-            cursor.execute(_WAIT, [_ids(waiting), times, _places(waiting)])
+            cursor.execute(_WAIT, [_places(waiting), times, _places(waiting)])
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
@@ -156,10 +158,6 @@ def _claimed(row: Sequence[Any]) -> Claimed:
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _ids(batch: Sequence[Claimed]) -> list[UUID]:
-    return [claimed.event.id for claimed in batch]
 
 
 def _places(batch: Sequence[Claimed]) -> list[str]:

@@ -26,7 +26,6 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections
 
@@ -43,7 +42,7 @@ LONGEST_ERROR = 2000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the relay works; times in seconds. An event is dead after `most_attempts`, as they stand some ten hours."""
+    """How the relay works; times in seconds. An event is dead after `most_attempts`: as it stands, some eight hours."""
 
     batch_size: int = 500
     budget: float = 1.0
@@ -118,8 +117,8 @@ class Relay:
 
     def _deliver(self, batch: Sequence[Claimed]) -> Outcome:
         outcome = Outcome(is_full=_is_full(batch, self.options.batch_size))
-        finished: set[UUID] = set()
-        due: dict[UUID, datetime] = {}
+        finished: set[str] = set()
+        due: dict[str, datetime] = {}
         started = time.monotonic()
         for claimed in batch:
             elapsed = time.monotonic() - started
@@ -128,22 +127,22 @@ class Relay:
                 break
             event = claimed.event
             self._after = event.tenant_id
-            if claimed.previous_id is not None and claimed.previous_id not in finished:
-                behind = due.get(claimed.previous_id, claimed.previous_next_at)
+            if claimed.previous is not None and claimed.previous not in finished:
+                behind = due.get(claimed.previous, claimed.previous_next_at)
                 if behind is not None and behind > claimed.next_at:
-                    due[event.id] = behind
+                    due[claimed.place] = behind
                     outcome.waiting.append(Wait(claimed, behind))
                 continue
             error = self._call(event)
             if error is None:
-                finished.add(event.id)
+                finished.add(claimed.place)
                 outcome.done.append(claimed)
                 continue
             failure = self._failure(claimed, error, claimed.claimed_at + timedelta(seconds=elapsed))
             outcome.failed.append(failure)
-            due[event.id] = failure.next_at
+            due[claimed.place] = failure.next_at
             if failure.is_dead:
-                finished.add(event.id)
+                finished.add(claimed.place)
         return outcome
 
     def _call(self, event: EventRecord) -> str | None:

@@ -171,6 +171,25 @@ def test_retries_wait_twice_as_long_each_time_up_to_a_bound(tenant, inbox, make_
     assert get_event(tenant, event_id).attempts == 5
 
 
+def test_tenants_with_equal_ids_as_a_copied_tenant_has_do_not_meet(tenant, other_tenant, inbox, make_relay):
+    object_id, ids = uuid4(), [uuid4(), uuid4()]
+    for shop in (tenant, other_tenant):
+        with tenant_scope(shop.id):
+            for version, event_id in enumerate(ids):
+                Event.objects.create(
+                    id=event_id, type="test.x", object_kind="Thing", object_id=object_id, object_version=version
+                )
+    inbox.fail = lambda event: event.tenant_id == tenant.id
+
+    make_relay(first_delay=60).drain()
+
+    assert [(event.tenant_id, event.object_version) for event in inbox.events] == [
+        (other_tenant.id, 0),
+        (other_tenant.id, 1),
+    ]
+    assert (count_by_status(tenant), count_by_status(other_tenant)) == ({"pending": 2}, {"done": 2})
+
+
 # --- Fairness -----------------------------------------------------------------------------------------
 
 
