@@ -20,7 +20,7 @@ from commerce.outbox.relay import Options, Relay
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _no_other_relay(_database):
     """Stop the stack's own relay for the time being."""
     directory = os.environ.get("COMMERCE_STACK_DIR")
