@@ -65,7 +65,7 @@ class PlatformAudit(models.Model):
 class Channel(WithMetadata, TenantModel):
     """A market of a tenant: its currency (ISO 4217), countries (ISO 3166-1) and languages (BCP 47)."""
 
-    slug = models.SlugField(max_length=255)
+    slug = models.SlugField(max_length=255, db_index=False)
     name = models.CharField(max_length=250)
     currency = models.CharField(max_length=3)
     default_country = models.CharField(max_length=2, default="US")

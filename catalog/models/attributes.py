@@ -7,7 +7,7 @@ class ProductType(WithMetadata, TenantModel):
     """What a kind of product has: its attributes, and whether it is shipped."""
 
     name = models.CharField(max_length=250)
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     is_shipping_required = models.BooleanField(default=True)
 
     class Meta:
@@ -41,7 +41,7 @@ class Attribute(WithMetadata, TenantModel):
     # Types whose values a merchant lists beforehand and a customer may choose from.
     CHOICE_TYPES = frozenset({InputType.DROPDOWN, InputType.MULTISELECT, InputType.SWATCH})
 
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     name = models.CharField(max_length=255)
     input_type = models.CharField(max_length=20, choices=InputType.choices, default=InputType.DROPDOWN)
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PRODUCT_TYPE)

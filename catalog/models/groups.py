@@ -8,7 +8,7 @@ class Category(WithMetadata, TenantModel):
 
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(max_length=250)
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     level = models.IntegerField(default=0, editable=False)
     position = models.IntegerField(default=0)
     description = models.JSONField(null=True, blank=True)
@@ -34,7 +34,7 @@ class Collection(WithMetadata, TenantModel):
     """A merchant's own selection of products, in the merchant's order."""
 
     name = models.CharField(max_length=250)
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     description = models.JSONField(null=True, blank=True)
     seo_title = models.CharField(max_length=200, blank=True)
     seo_description = models.CharField(max_length=500, blank=True)

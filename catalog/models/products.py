@@ -11,7 +11,7 @@ class Product(WithMetadata, TenantModel):
         "catalog.Category", on_delete=models.SET_NULL, null=True, blank=True, related_name="products"
     )
     name = models.CharField(max_length=500)
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     description = models.JSONField(null=True, blank=True)
     seo_title = models.CharField(max_length=200, blank=True)
     seo_description = models.CharField(max_length=500, blank=True)
@@ -25,6 +25,7 @@ class Product(WithMetadata, TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "slug"], name="product_slug"),
             models.UniqueConstraint(fields=["tenant_id", "external_reference"], name="product_external_reference"),
         ]
+        indexes = [models.Index(fields=["tenant_id", "updated_at", "id"], name="product_modified")]
 
     def __str__(self) -> str:
         return self.name

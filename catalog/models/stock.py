@@ -7,7 +7,7 @@ class Warehouse(WithMetadata, TenantModel):
     """A place that holds stock. `address` has the dialect's address keys in snake_case."""
 
     name = models.CharField(max_length=250)
-    slug = models.SlugField(max_length=255, allow_unicode=True)
+    slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     email = models.EmailField(blank=True)
     address = models.JSONField(default=dict, blank=True)
     is_private = models.BooleanField(default=True)

@@ -14,7 +14,7 @@ class Translation(TenantModel):
     language = models.CharField(max_length=20)
     name = models.CharField(max_length=500, blank=True)
     # NULL, never "": a translation without a slug of its own does not collide with another.
-    slug = models.SlugField(max_length=255, null=True, blank=True, allow_unicode=True)
+    slug = models.SlugField(max_length=255, null=True, blank=True, allow_unicode=True, db_index=False)
     description = models.JSONField(null=True, blank=True)
     seo_title = models.CharField(max_length=200, blank=True)
     seo_description = models.CharField(max_length=500, blank=True)
