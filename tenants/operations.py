@@ -115,6 +115,8 @@ def create_channel(
     unknown = [c for c in countries if len(c) != 2 or c not in Locale("en").territories]
     if unknown or not countries:
         raise DomainError(f"Not ISO 3166-1 countries: {unknown or 'none given'}.", field="countries")
+    if not languages:
+        raise DomainError("A channel needs a language, such as nl or nl-BE.", field="languages")
     channel = Channel(
         slug=slug,
         name=name,
