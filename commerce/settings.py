@@ -112,6 +112,8 @@ TENANT_GUARD = True
 
 REDIS_CACHE_URL = env.str("REDIS_CACHE_URL", default="redis://127.0.0.1:6379/0")
 REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", default="redis://127.0.0.1:6380/0")
+# Delivered events are kept this long; dead ones until somebody has seen to them.
+OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
 
 # --- People -----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ def prune() -> int:
 
     Dead events stay until somebody has seen to them. Returns how many were deleted.
     """
-    before = timezone.now() - timedelta(days=getattr(settings, "OUTBOX_KEEP_DAYS", 7))
+    before = timezone.now() - timedelta(days=settings.OUTBOX_KEEP_DAYS)
     deleted = 0
     for tenant_id in queries.list_tenant_ids():
         batch = BATCH
