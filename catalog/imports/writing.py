@@ -29,7 +29,7 @@ from catalog.models import (
     VariantPrice,
     VariantValue,
 )
-from catalog.operations import refresh_products
+from catalog.operations import KINDS, refresh_products
 from commerce import outbox
 from commerce.errors import DomainError
 
@@ -141,25 +141,18 @@ class Writer:
         outbox.publish_many(events)
 
     def _event(self, model: type[models.Model], row: Written, verb: str = "") -> outbox.NewEvent:
-        kind, word, identity = _EVENTS[model]
+        kind, word = _EVENTS[model]
         verb = verb or ("created" if row.is_new else "updated")
         if word == "price" or (word, verb) == ("stock", "updated"):
             verb = "changed"
-        object_id = UUID(row.facts[identity]) if identity else row.id
-        return outbox.NewEvent(f"catalog.{word}.{verb}", kind, object_id, row.version, row.facts, self.actor)
+        return outbox.NewEvent(f"catalog.{word}.{verb}", kind, row.id, row.version, row.facts, self.actor)
 
 
 _Rows = tuple[type[models.Model], list[Written]]
-# Model → the dialect's kind, the word in the event's type, and the fact that names the object if not its own id.
-_EVENTS: dict[type[models.Model], tuple[str, str, str]] = {
-    AttributeValue: ("AttributeValue", "attribute_value", ""),
-    Collection: ("Collection", "collection", ""),
-    Media: ("ProductMedia", "media", ""),
-    Product: ("Product", "product", ""),
-    Stock: ("Stock", "stock", ""),
-    Translation: ("Translation", "translation", ""),
-    Variant: ("ProductVariant", "variant", ""),
-    VariantPrice: ("ProductVariant", "price", "variant_id"),
+# Model → the dialect's kind, and the word in the event's type.
+_EVENTS: dict[type[models.Model], tuple[str, str]] = {
+    model: KINDS[model]
+    for model in (AttributeValue, Collection, Media, Product, Stock, Translation, Variant, VariantPrice)
 }
 
 

@@ -53,15 +53,15 @@ KINDS: dict[type[models.Model], tuple[str, str]] = {
     Stock: ("Stock", "stock"),
     Translation: ("Translation", "translation"),
     Variant: ("ProductVariant", "variant"),
+    VariantPrice: ("VariantPrice", "price"),
     Warehouse: ("Warehouse", "warehouse"),
 }
-# Parts of an object: changing one is an event of the object it belongs to.
-_OWNERS: dict[type[models.Model], tuple[str, str, str]] = {
-    CollectionProduct: ("Collection", "catalog.collection.updated", "collection_id"),
-    CollectionPublication: ("Collection", "catalog.collection.updated", "collection_id"),
-    ProductPublication: ("Product", "catalog.product.updated", "product_id"),
-    ProductTypeAttribute: ("ProductType", "catalog.product_type.updated", "product_type_id"),
-    VariantPrice: ("ProductVariant", "catalog.price.changed", "variant_id"),
+# Parts of an object: changing one raises the version of the object it belongs to, whose event it is.
+_OWNERS: dict[type[models.Model], tuple[type[TenantModel], str]] = {
+    CollectionProduct: (Collection, "collection_id"),
+    CollectionPublication: (Collection, "collection_id"),
+    ProductPublication: (Product, "product_id"),
+    ProductTypeAttribute: (ProductType, "product_type_id"),
 }
 
 
@@ -78,7 +78,7 @@ def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     _write(instance, lambda: instance.save(force_insert=created))
     if not created and isinstance(instance, TenantModel):
         instance.refresh_from_db(fields=["version", "updated_at"])
-    _publish(instance, "created" if created else "updated", actor)
+    _publish(instance, "created" if created else "updated", actor, now=now)
     refresh_products({*affected, *_affected_products(instance)}, now=now)
 
 
@@ -93,7 +93,7 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     version = getattr(instance, "version", 1) + 1
     identity = getattr(instance, "id", None)
     _write(instance, instance.delete)
-    _publish(instance, "deleted", actor, identity=identity, version=version)
+    _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
     refresh_products(affected, now=now)
 
 
@@ -125,26 +125,29 @@ def explain(error: IntegrityError, instance: models.Model) -> DomainError:
 
 
 def _publish(
-    instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int | None = None
+    instance: models.Model, verb: str, actor: str, *, now: datetime, identity: UUID | None = None, version: int = 0
 ) -> None:
-    object_version: int = version or getattr(instance, "version", None) or 1
-    if type(instance) in KINDS:
+    facts = _facts(instance)
+    if type(instance) in _OWNERS:
+        owner, column = _OWNERS[type(instance)]
+        identity, verb = getattr(instance, column), "updated"
+        owner._default_manager.filter(id=identity).update(updated_at=now)
+        version = owner._default_manager.values_list("version", flat=True).get(id=identity)
+        kind, word = KINDS[owner]
+    elif type(instance) in KINDS:
         kind, word = KINDS[type(instance)]
-        event = f"catalog.{word}.{verb}"
-        if word == "stock" and verb == "updated":
-            event = "catalog.stock.changed"
-        object_id = identity or instance.pk
-    elif type(instance) in _OWNERS:
-        kind, event, column = _OWNERS[type(instance)]
-        object_id = getattr(instance, column)
+        identity = identity or instance.pk
+        version = version or getattr(instance, "version", None) or 1
     else:
         return
+    if word == "price" or (word, verb) == ("stock", "updated"):
+        verb = "changed"
     outbox.publish(
-        event,
+        f"catalog.{word}.{verb}",
         object_kind=kind,
-        object_id=object_id,
-        object_version=object_version,
-        payload=_facts(instance),
+        object_id=identity,
+        object_version=version,
+        payload=facts,
         actor=actor,
     )
 

@@ -110,7 +110,7 @@ def test_a_price_and_stock_are_saved_from_the_products_page(scope, client):
         assert (listing.price_min, listing.price_max, listing.in_stock) == (1250, 1250, False)
         written = [(type_, object_id) for type_, object_id in events()]
         assert written == [
-            ("catalog.price.changed", str(price.variant_id)),
+            ("catalog.price.changed", str(price.id)),
             ("catalog.stock.changed", str(one(Stock).id)),
         ]
         assert Event.objects.filter(actor=f"user:{client.user.pk}").count() == 2

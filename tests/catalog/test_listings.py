@@ -213,3 +213,23 @@ def test_deleted_product_leaves_no_listing_and_no_translation(shop):
         assert _listing() == []
         assert Translation.objects.count() == 0
         assert Stock.objects.count() == 0
+
+
+def test_events_carry_the_version_of_their_object(shop):
+    """A publication is a part of its product: changing it raises the product's version, which the event has."""
+    with tenant_scope(shop["tenant"].id):
+        before = Product.objects.get().version
+        publication = ProductPublication.objects.get()
+        publication.is_published = False
+        operations.save(publication, now=NOW)
+        price = VariantPrice.objects.get(price=900)
+        price.price = 800
+        operations.save(price, now=NOW)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT type, object_kind, object_id, object_version FROM outbox_event ORDER BY position DESC LIMIT 2"
+            )
+            changed, updated = cursor.fetchall()
+        assert updated == ("catalog.product.updated", "Product", shop["product"].id, before + 1)
+        assert changed == ("catalog.price.changed", "VariantPrice", price.id, price.version)
+        assert Product.objects.get().version == before + 1
