@@ -45,7 +45,9 @@ def rows_of(shop: Shop) -> dict[str, list[Row]]:
         for model in tenant_models():
             columns = columns_of(model)
             texts = ", ".join(f'"{column}"::text' for column in columns)
-            cursor.execute(f'SELECT {texts} FROM "{model._meta.db_table}" WHERE tenant_id = %s', [shop.id])
+            cursor.execute(
+                f'SELECT {texts} FROM "{model._meta.db_table}" WHERE tenant_id = %s ORDER BY {texts}', [shop.id]
+            )
             found[model._meta.db_table] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     return found
 
