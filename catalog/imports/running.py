@@ -254,6 +254,9 @@ class _Import:
             return Outcome()
         try:
             with tenant_scope(self.tenant_id):  # a savepoint
+                # The checks of foreign keys keep their plans for as long as the connection lasts, and those made
+                # while a table was nearly empty read the whole tenant by any index: have them planned anew.
+                execute("DISCARD PLANS")
                 outcome = writer.write(drafts, lines=self.grouper.lines, now=self.clock())
                 if is_suspect:
                     execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -35,7 +35,7 @@ class ProductPublication(TenantModel):
     """Whether, and from when (UTC), a product is shown and sold in a channel. A null instant: at once."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="publications", db_index=False)
-    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
+    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
     is_published = models.BooleanField(default=True)
     published_at = models.DateTimeField(null=True, blank=True)
     visible_in_listings = models.BooleanField(default=True)
@@ -85,7 +85,7 @@ class VariantPrice(TenantModel):
     """
 
     variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="prices", db_index=False)
-    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
+    channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
     currency = models.CharField(max_length=3)
     price = models.BigIntegerField()
     cost = models.BigIntegerField(null=True, blank=True)

@@ -176,6 +176,8 @@ def _command(stack: Stack, name: str, more: dict[str, str], files: dict[Path, st
         "shared_buffers": "256MB",
         "wal_level": "replica",
         "hot_standby_feedback": "on",
+        # Tables that an import has just filled are analysed soon, as plans are made from that.
+        "autovacuum_naptime": "5s",
         "max_slot_wal_keep_size": "2GB",
         "max_wal_size": "1GB",
         "password_encryption": "scram-sha-256",
