@@ -7,21 +7,27 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from graphql import (
     DocumentNode,
     ExecutionContext,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationDefinitionNode,
     OperationType,
+    default_field_resolver,
+    default_type_resolver,
+    get_variable_values,
     located_error,
     parse,
     validate,
 )
+from graphql.execution.execute import CollectedErrors
 from graphql.pyutils import Path, Undefined
 
 from commerce.graphql.calls import Calls
@@ -31,7 +37,7 @@ from commerce.graphql.limits import Limits, check_document
 
 OpenScope = Callable[[Operation], AbstractContextManager[Any]]
 MAX_DOCUMENTS = 1000
-MAX_ERRORS = 20  # of validation
+MAX_ERRORS = 20  # of validation, and of variables
 _ESCAPED_NUL = re.compile(r"\\u(0000|\{0+\})")
 
 
@@ -46,10 +52,25 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status, and JSON with `data`, `errors` or both; with status 400 there is no `data`."""
+    """An HTTP status, and JSON with `data`, `errors` or both; with status 400 there is no `data`.
+
+    `clean` tells whether there is data and no error: only such an answer may be kept for others.
+    """
 
     status: int
     body: bytes
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that nothing forbids to run: with its values of variables, and what the client sent."""
+
+    operation: Operation
+    variables: Mapping[str, Any]
+    query: Query
+    node: OperationDefinitionNode
+    document: "Document"
 
 
 class Executor:
@@ -61,46 +82,61 @@ class Executor:
         self.documents = Documents(self._checked)
 
     def execute(self, query: Query, context: Context, open_scope: OpenScope) -> Answer:
-        """Run one operation and return its answer, rendered before its scope is left.
-
-        A query runs in one scope; a mutation in one scope per field, one after the other. Everything that
-        can be refused is refused before a scope is opened: syntax, limits, validation, variables.
-        """
+        """Prepare and run one operation; what is refused has status 400 and the reasons."""
         try:
-            operation, running = self._prepare(query, context, open_scope)
+            prepared = self.prepare(query)
         except Refused as refusal:
-            return Answer(400, render({"errors": format_errors(refusal.errors)}))
-        context.calls = Calls()
-        if operation.kind == "mutation":
-            return Answer(200, render(_run(running)))
-        with open_scope(operation):
-            return Answer(200, render(_run(running)))
+            return refusal.answer()
+        return self.run(prepared, context, open_scope)
 
-    def _prepare(self, query: Query, context: Context, open_scope: OpenScope) -> tuple[Operation, "_Execution"]:
+    def prepare(self, query: Query) -> Prepared:
+        """Return the operation that the query asks for, or raise Refused.
+
+        Everything that can be refused is refused here, without a scope: syntax, limits, validation,
+        variables. It is cheap for a document that was seen before.
+        """
         document = self.documents.get(query.text)
-        _refuse_nul(query)
-        running = _Execution.build(
-            self.schema,
-            document.node,
-            context_value=context,
-            raw_variable_values=dict(query.variables),
-            operation_name=query.operation_name,
-            is_awaitable=lambda value: False,
-        )
-        if isinstance(running, list):
-            raise Refused(running)
-        operation = running.operation
-        if self.schema.get_root_type(operation.operation) is None:
-            message = f"Schema is not configured to execute {operation.operation.value} operation."
-            raise Refused([GraphQLError(message, operation)])
-        described = Operation(
-            kind="mutation" if operation.operation is OperationType.MUTATION else "query",
-            name=operation.name.value if operation.name else None,
+        node = document.node_of(query.operation_name)
+        kind = node.operation
+        if self.schema.get_root_type(kind) is None:
+            raise Refused([GraphQLError(f"Schema is not configured to execute {kind.value} operation.", node)])
+        _refuse_nul(query.variables)
+        variables = get_variable_values(self.schema, node.variable_definitions, dict(query.variables), MAX_ERRORS)
+        if isinstance(variables, list):
+            raise Refused(variables)
+        operation = Operation(
+            kind="mutation" if kind is OperationType.MUTATION else "query",
+            name=node.name.value if node.name else None,
             document=document.hash,
         )
-        execution = cast(_Execution, running)
-        execution.open_scope = lambda: open_scope(described)
-        return described, execution
+        return Prepared(operation, variables, query, node, document)
+
+    def run(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
+        """Run an operation and return its answer, rendered before its scope is left.
+
+        A query runs in one scope; a mutation in one scope per field, one after the other.
+        """
+        operation = prepared.operation
+        context.calls = Calls()
+        execution = _Execution(
+            self.schema,
+            prepared.document.fragments,
+            None,
+            context,
+            prepared.node,
+            dict(prepared.variables),
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            CollectedErrors(),
+            None,
+            lambda value: False,
+        )
+        execution.open_scope = lambda: open_scope(operation)
+        if operation.kind == "mutation":
+            return _run(execution)
+        with open_scope(operation):
+            return _run(execution)
 
     def _checked(self, text: str) -> DocumentNode:
         """Parse and validate a document, or raise Refused."""
@@ -114,6 +150,8 @@ class Executor:
             errors = [error]
         except RecursionError:
             errors = [GraphQLError("The document is nested too deeply to be read.")]
+        if not errors and _ESCAPED_NUL.search(text):
+            errors = [GraphQLError("The document holds a NUL character (\\u0000).")]
         if errors:
             raise Refused(errors)
         return document
@@ -126,6 +164,10 @@ class Refused(Exception):
         super().__init__(errors)
         self.errors = errors
 
+    def answer(self) -> Answer:
+        """Return the reasons as the client sees them."""
+        return Answer(400, render({"errors": format_errors(self.errors)}))
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -133,6 +175,28 @@ class Document:
 
     node: DocumentNode
     hash: str
+    fragments: dict[str, FragmentDefinitionNode]
+    operations: Mapping[str | None, OperationDefinitionNode]
+
+    @classmethod
+    def of(cls, node: DocumentNode, digest: str) -> "Document":
+        """Return a document by its syntax."""
+        found = [part for part in node.definitions if isinstance(part, OperationDefinitionNode)]
+        operations = {part.name.value if part.name else None: part for part in found}
+        if len(found) == 1:
+            operations[None] = found[0]
+        fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
+        return cls(node, digest, fragments, operations)
+
+    def node_of(self, name: str | None) -> OperationDefinitionNode:
+        """Return an operation by its name, the only one if none is given, or raise Refused."""
+        if node := self.operations.get(name):
+            return node
+        if name is not None:
+            raise Refused([GraphQLError(f"Unknown operation named '{name}'.")])
+        if self.operations:
+            raise Refused([GraphQLError("Must provide operation name if query contains multiple operations.")])
+        raise Refused([GraphQLError("Must provide an operation.")])
 
 
 class Documents:
@@ -151,7 +215,7 @@ class Documents:
             if document := self._kept.get(key):
                 self._kept.move_to_end(key)
                 return document
-        document = Document(self._check(text), key)
+        document = Document.of(self._check(text), key)
         with self._lock:
             self._kept[key] = document
             if len(self._kept) > self._size:
@@ -215,8 +279,8 @@ def render(payload: Any) -> bytes:
     return orjson.dumps(payload, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
-def _run(running: _Execution) -> dict[str, Any]:
-    """Return the payload of an execution: `data`, and `errors` if there are any."""
+def _run(running: _Execution) -> Answer:
+    """Return the answer of an execution: `data`, and `errors` if there are any."""
     collected = running.collected_errors
     try:
         data = running.execute_operation(running.operation, running.root_value)
@@ -224,15 +288,13 @@ def _run(running: _Execution) -> dict[str, Any]:
         collected.add(error, None)
         data = None
     if not collected.errors:
-        return {"data": data}
-    return {"errors": format_errors(collected.errors), "data": data}
+        return Answer(200, render({"data": data}), clean=True)
+    return Answer(200, render({"errors": format_errors(collected.errors), "data": data}))
 
 
-def _refuse_nul(query: Query) -> None:
+def _refuse_nul(variables: Mapping[str, Any]) -> None:
     """Refuse the one character that PostgreSQL cannot keep."""
-    if _ESCAPED_NUL.search(query.text):
-        raise Refused([GraphQLError("The document holds a NUL character (\\u0000).")])
-    for name, value in query.variables.items():
+    for name, value in variables.items():
         if _has_nul(value):
             raise Refused([GraphQLError(f"The variable ${name} holds a NUL character (\\u0000).")])
 
