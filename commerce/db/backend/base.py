@@ -6,8 +6,10 @@ from django.db.backends.postgresql import base, features, operations
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from psycopg.pq import TransactionStatus
 
+from commerce.db import positions
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
+from commerce.db.positions import Position
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -68,7 +70,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
             raise InternalError("The transaction was aborted by an earlier error, so it was not committed.")
-        super()._commit()  # type: ignore[misc]
+        if self.scope is None or self.scope.read_only:
+            super()._commit()  # type: ignore[misc]
+        else:
+            self._commit_and_note_position()
+
+    def _commit_and_note_position(self) -> None:
+        """Commit and learn where in the log that was, in one trip: whoever is to see it can wait for that place."""
+        with self.wrap_database_errors, self.connection.cursor() as cursor:
+            cursor.execute(f"COMMIT; {positions.CURRENT_SQL}")
+            cursor.nextset()
+            positions.note_written(Position.of(*cursor.fetchone()))
 
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
