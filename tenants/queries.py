@@ -52,19 +52,9 @@ def list_tenants() -> list[Tenant]:
     return list(Tenant.objects.prefetch_related("domains").order_by("slug"))
 
 
-def list_active_tenant_ids() -> list[int]:
-    """Return the numbers of all tenants that are not suspended."""
-    return list(Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("id").values_list("id", flat=True))
-
-
 def list_channels() -> list[Channel]:
     """Return the channels of the scope's tenant, by slug."""
     return list(Channel.objects.order_by("slug"))
-
-
-def get_channel(slug: str) -> Channel | None:
-    """Return a channel of the scope's tenant, or None."""
-    return Channel.objects.filter(slug=slug).first()
 
 
 def find_user(email: str) -> User | None:
