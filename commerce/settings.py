@@ -115,6 +115,16 @@ REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", default="redis://127.0.0.1:6380/0
 # Delivered events are kept this long; dead ones until somebody has seen to them.
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
 
+# --- Limits: docs/limits.md ---------------------------------------------------------------------------
+
+# Requests a minute: of one client, and of a tenant by the name of its plan (`manage.py tenant plan`).
+RATE_LIMIT = env.bool("RATE_LIMIT", default=not LOCAL)
+RATE_LIMIT_PER_CLIENT = env.int("RATE_LIMIT_PER_CLIENT", default=1000)
+_plans = env.dict("RATE_LIMIT_PLANS", default={})  # large=500000,huge=1000000
+RATE_LIMIT_PLANS = {"standard": 30_000, "large": 300_000, **{name: int(limit) for name, limit in _plans.items()}}
+if min(RATE_LIMIT_PER_CLIENT, *RATE_LIMIT_PLANS.values()) < 1:
+    raise ValueError("RATE_LIMIT_PER_CLIENT and each of RATE_LIMIT_PLANS must be at least 1 request a minute.")
+
 # --- People -----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenants.User"

@@ -1,12 +1,10 @@
 """Which tenant a request is for: its host says so, and nothing else does."""
 
-import ipaddress
 from collections.abc import Callable
-from functools import cache
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from commerce.addresses import is_trusted_proxy
 from tenants import queries
 from tenants.queries import TenantRecord
 
@@ -53,23 +51,8 @@ def _host(request: HttpRequest) -> tuple[str, str]:
 def _use_forwarded_host(request: HttpRequest) -> None:
     """Believe X-Forwarded-Host only from a configured proxy; drop it otherwise."""
     forwarded = request.META.pop("HTTP_X_FORWARDED_HOST", None)
-    if forwarded and _is_trusted(request.META.get("REMOTE_ADDR", "")):
+    if forwarded and is_trusted_proxy(request.META.get("REMOTE_ADDR", "")):
         request.META["HTTP_HOST"] = forwarded.rpartition(",")[2].strip()
-
-
-def _is_trusted(address: str) -> bool:
-    try:
-        remote = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(remote in network for network in _trusted_networks(tuple(settings.TRUSTED_PROXIES)))
-
-
-@cache
-def _trusted_networks(
-    proxies: tuple[str, ...],
-) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(proxy) for proxy in proxies)
 
 
 def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:

@@ -16,7 +16,7 @@ from commerce.stack.layout import PROJECT, Stack
 from commerce.stack.processes import Command
 
 # What a developer may hand on to the application's processes.
-PASSED_ON = ("DEBUG", "LOG_LEVEL", "WEB_CONCURRENCY")
+PASSED_ON = ("DEBUG", "LOG_LEVEL", "RATE_LIMIT", "WEB_CONCURRENCY")
 
 
 @dataclass(frozen=True)
