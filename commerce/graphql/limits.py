@@ -1,45 +1,169 @@
-"""What a document may ask for at most, told from its syntax alone, before it is validated or run."""
+"""What a document may ask for at most: measured once, before it is validated, and compared at each request."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    TokenKind,
 )
+
+from commerce.errors import DomainError
+from commerce.graphql.costs import Cost, Costs
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one request; each has a setting `GRAPHQL_MAX_<NAME>`.
+    """The limits of one request; each has a setting `GRAPHQL_MAX_<NAME>`, and may have a value per tenant.
 
-    Bytes of the body (and of a multipart body with its files), tokens of the document, its depth, the
-    aliases written in it, the fields it comes to once its fragments are put in, the mutations it runs,
-    and the documents in one batch.
+    Bytes of the body (and of a multipart body with its files), documents in one batch, tokens of the document,
+    its depth, the aliases written in it, the fields it comes to once its fragments are put in, the mutations
+    it runs, its cost (about the rows that it can return, see `commerce.graphql.costs`), and the milliseconds
+    that an operation may take.
     """
 
     body: int = 1024 * 1024
     upload: int = 20 * 1024 * 1024
+    batch: int = 1
     tokens: int = 20_000
     depth: int = 30
     aliases: int = 100
     fields: int = 10_000
     mutations: int = 4
-    batch: int = 1
+    cost: int = 50_000
+    time: int = 10_000
 
     @classmethod
     def from_settings(cls) -> "Limits":
         """Return the limits with whatever the settings say otherwise."""
-        named = {name: getattr(settings, f"GRAPHQL_MAX_{name.upper()}", None) for name in cls.__slots__}
-        return cls(**{name: value for name, value in named.items() if value is not None})
+        named = {name: getattr(settings, f"GRAPHQL_MAX_{name.upper()}", None) for name in NAMES}
+        try:
+            return cls().with_values({name: value for name, value in named.items() if value is not None})
+        except DomainError as error:
+            raise ImproperlyConfigured(f"GRAPHQL_MAX_{(error.field or '').upper()}: {error.message}") from error
+
+    def with_values(self, values: Mapping[str, Any]) -> "Limits":
+        """Return these limits with other values of some; raise DomainError as `clean_limits` does."""
+        return replace(self, **clean_limits(values)) if values else self
+
+
+NAMES = tuple(field.name for field in fields(Limits))
+
+
+def clean_limits(values: Mapping[str, Any]) -> dict[str, int]:
+    """Return limits by name, or raise DomainError for the first that is unknown or no whole number above 0."""
+    for name, value in values.items():
+        if name not in NAMES:
+            raise DomainError(f"There is no limit {name!r}: the limits are {', '.join(NAMES)}.", field=name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+            raise DomainError(f"The limit {name!r} is a whole number from 1 to {2**31 - 1}, not {value!r}.", field=name)
+    return dict(values)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationMeasures:
+    """What one operation of a document comes to, its fragments put in."""
+
+    node: OperationDefinitionNode
+    depth: int
+    fields: int
+    mutations: int
+    cost: Cost
+
+    @property
+    def title(self) -> str:
+        name = f" `{self.node.name.value}`" if self.node.name else ""
+        return f"The {self.node.operation.value}{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a document comes to, whatever it is allowed."""
+
+    tokens: int
+    aliases: int
+    operations: tuple[OperationMeasures, ...]
+
+    def check(self, limits: Limits) -> None:
+        """Raise GraphQLError with the first limit that the document exceeds, by how much, and where."""
+        _refuse("The document has {} tokens", self.tokens, "tokens", limits)
+        for operation in self.operations:
+            title, node = operation.title, operation.node
+            _refuse(title + " is nested {} levels deep", operation.depth, "depth", limits, node)
+            _refuse(title + " selects {} fields", operation.fields, "fields", limits, node)
+            _refuse(title + " runs {} mutations", operation.mutations, "mutations", limits, node)
+        _refuse("The document uses {} aliases", self.aliases, "aliases", limits)
+
+    def check_cost(self, node: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits) -> None:
+        """Raise GraphQLError if this operation costs too much with these values of its variables, defaults in."""
+        for operation in self.operations:
+            if operation.node is node:
+                found = operation.cost.evaluate(variables)
+                _refuse(operation.title + " has an estimated cost of {}", found, "cost", limits, node)
+
+
+def measure(document: DocumentNode, schema: GraphQLSchema) -> Measures:
+    """Measure a document that need not be valid: what the schema does not know counts as a plain field."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    sizes: dict[str, _Size] = {}
+    costs = Costs(schema, fragments)
+    return Measures(
+        tokens=_tokens(document),
+        aliases=sum(_aliases(node.selection_set) for node in document.definitions if hasattr(node, "selection_set")),
+        operations=tuple(
+            _measure(node, fragments, sizes, costs)
+            for node in document.definitions
+            if isinstance(node, OperationDefinitionNode)
+        ),
+    )
+
+
+def _measure(
+    node: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    sizes: dict[str, "_Size"],
+    costs: Costs,
+) -> OperationMeasures:
+    size = _size(node.selection_set, fragments, sizes)
+    roots = 0
+    if node.operation is OperationType.MUTATION:
+        roots = sum(1 for _ in _root_fields(node.selection_set, fragments, set()))
+    return OperationMeasures(node, size.depth, size.fields, roots, costs.of(node))
+
+
+def _refuse(what: str, found: int, name: str, limits: Limits, operation: OperationDefinitionNode | None = None) -> None:
+    limit = getattr(limits, name)
+    if found > limit:
+        raise LimitExceeded(f"{what.format(found)}, which exceeds the limit of {limit} ({name}).", operation)
+
+
+def check_document(document: DocumentNode, limits: Limits) -> None:
+    """Raise GraphQLError with the first limit that the document exceeds, without its cost."""
+    measure(document, GraphQLSchema()).check(limits)
+
+
+class LimitExceeded(GraphQLError):
+    """A document asks for more than its tenant allows, or an operation takes longer."""
+
+
+def _tokens(document: DocumentNode) -> int:
+    count, token = 0, document.loc.start_token if document.loc else None
+    while token is not None:
+        count += token.kind not in (TokenKind.SOF, TokenKind.EOF, TokenKind.COMMENT)
+        token = token.next
+    return count
 
 
 @dataclass(slots=True)
@@ -52,28 +176,6 @@ class _Size:
     def add(self, other: "_Size", levels: int) -> None:
         self.depth = max(self.depth, levels + other.depth)
         self.fields += levels + other.fields
-
-
-def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Raise GraphQLError with the first limit that the document exceeds, and where."""
-    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    sizes: dict[str, _Size] = {}
-    for operation in document.definitions:
-        if not isinstance(operation, OperationDefinitionNode):
-            continue
-        size = _size(operation.selection_set, fragments, sizes)
-        _refuse("is nested {} levels deep", size.depth, limits.depth, operation)
-        _refuse("selects {} fields", size.fields, limits.fields, operation)
-        if operation.operation is OperationType.MUTATION:
-            roots = sum(1 for _ in _root_fields(operation.selection_set, fragments, set()))
-            _refuse("runs {} mutations", roots, limits.mutations, operation)
-    aliases = sum(_aliases(node.selection_set) for node in document.definitions if hasattr(node, "selection_set"))
-    _refuse("uses {} aliases", aliases, limits.aliases)
-
-
-def _refuse(what: str, found: int, limit: int, operation: OperationDefinitionNode | None = None) -> None:
-    if found > limit:
-        raise GraphQLError(f"The document {what.format(found)}, which exceeds the limit of {limit}.", operation)
 
 
 def _size(
