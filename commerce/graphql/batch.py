@@ -111,14 +111,14 @@ def _typed_rows(values: Sequence[Any], info: GraphQLResolveInfo) -> Iterator[tup
     """Yield the rows in the values of a field, each with the name of its object type."""
     named = get_named_type(info.return_type)
     for value in values:
-        for row in _rows_in(value, info.return_type):
+        for row in rows_in(value, info.return_type):
             if not is_abstract_type(named):
                 yield named.name, row
             elif (type_name := _runtime_type(row, info, named)) is not None:
                 yield type_name, row
 
 
-def _rows_in(value: Any, declared: GraphQLOutputType) -> Iterator[Any]:
+def rows_in(value: Any, declared: GraphQLOutputType) -> Iterator[Any]:
     """Yield the rows in one value, which is nested as deep in lists as the declared type is."""
     if isinstance(declared, GraphQLNonNull):
         declared = declared.of_type
@@ -130,7 +130,7 @@ def _rows_in(value: Any, declared: GraphQLOutputType) -> Iterator[Any]:
     if not isinstance(value, list | tuple):
         raise TypeError(f"A list field's value is a list or a tuple, and not a {type(value).__name__}.")
     for item in value:
-        yield from _rows_in(item, declared.of_type)
+        yield from rows_in(item, declared.of_type)
 
 
 def _runtime_type(row: Any, info: GraphQLResolveInfo, abstract: Any) -> str | None:
