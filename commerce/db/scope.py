@@ -38,6 +38,8 @@ class Scope:
         if self.along_indexes:
             # What there is no other way for then looks so costly that it would be compiled, for seconds.
             statements += [f"SET LOCAL {name} = off" for name in ("enable_sort", "enable_seqscan", "jit")]
+            # No plan depends on the values then, and planning takes longer than running.
+            statements.append("SET LOCAL plan_cache_mode = force_generic_plan")
         if self.tenant_id is not None:
             statements.append(f"SET LOCAL {SETTING} = '{int(self.tenant_id)}'")
         return "; ".join(statements)
