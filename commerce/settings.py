@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -78,7 +79,7 @@ TEMPLATES = [
 
 
 def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[str, Any] | None:
-    url = env.str(variable, default=fallback)
+    url = env.str(variable, default=fallback) if variable else fallback
     if not url:
         return None
     database: dict[str, Any] = env.db_url_config(url, engine="commerce.db.backend")
@@ -86,23 +87,44 @@ def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[
     database["ATOMIC_REQUESTS"] = False
     database["TEST"] = {"MIGRATE": False}
     options = database.setdefault("OPTIONS", {})
-    options["application_name"] = f"commerce {variable.lower()}"
+    options["application_name"] = f"commerce {variable.lower() or 'replica'}"
     options["connect_timeout"] = 5
+    # Hot reads ask to be prepared, once per connection, and nothing else is, however often it runs. Off behind a
+    # pooler that cannot follow: RDS Proxy pins the connection, PgBouncer follows from 1.21 on.
+    options["prepare_threshold"] = 2**31 if env.bool("DATABASE_PREPARE", default=True) else None
+    # A server whose machine is gone sends nothing: milliseconds until what was sent to it counts as lost.
+    options.setdefault("tcp_user_timeout", 5000)
     size = env.int("DATABASE_POOL_SIZE", default=8)
     if pool and size:
-        options["pool"] = {"min_size": 0, "max_size": size, "timeout": 5}
+        # A pool that fails to connect tries again by itself and starts nothing else for as long: a server that came
+        # back would go unnoticed, so it gives up soon and the next request begins anew.
+        options["pool"] = {"min_size": 0, "max_size": size, "timeout": 2.0, "reconnect_timeout": 0.5}
         database["CONN_HEALTH_CHECKS"] = True
     return database
 
 
+def _replicas() -> dict[str, dict[str, Any] | None]:
+    """Return the replicas by alias: replica, replica2, … Each address is of one server, whose lag is watched."""
+    urls = env.list("REPLICA_URLS", default=[]) or env.list("REPLICA_URL", default=[])
+    for number, url in enumerate(urls, 1):
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ImproperlyConfigured(f"REPLICA_URLS: entry {number} is no postgresql:// address.")
+    aliases = ["replica", *(f"replica{number}" for number in range(2, len(urls) + 1))]
+    return {alias: _database("", fallback=url, pool=True) for alias, url in zip(aliases, urls, strict=False)}
+
+
 _databases = {
     "default": _database("DATABASE_URL", pool=True, fallback="postgresql://commerce_app@127.0.0.1:5432/commerce"),
-    "replica": _database("REPLICA_URL", pool=True),
     "owner": _database("DATABASE_OWNER_URL"),
     "platform": _database("DATABASE_PLATFORM_URL"),
     "relay": _database("DATABASE_RELAY_URL"),
 }
-DATABASES = {alias: database for alias, database in _databases.items() if database is not None}
+_replica_databases = _replicas()
+DATABASES = {alias: database for alias, database in (_databases | _replica_databases).items() if database is not None}
+# Reads go to these while they are not further behind than so many seconds and bytes (commerce/db/replicas.py).
+REPLICAS = list(_replica_databases)
+REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=10.0)
+REPLICA_MAX_LAG_BYTES = env.int("REPLICA_MAX_LAG_BYTES", default=256 * 1024 * 1024)
 DATABASE_ROUTERS = ["commerce.db.routing.ScopeRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Refuse a query on a tenant's table outside a scope, before PostgreSQL does.
