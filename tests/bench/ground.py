@@ -1,0 +1,223 @@
+"""The stack of the bench: its databases, one for each town, and web processes on them."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from commerce.stack import ports, postgres, services, supervise
+from commerce.stack.layout import PROJECT, Stack
+from commerce.stack.state import locked
+from tests.bench import load
+from tests.bench.facts import Town
+
+DIRECTORY = PROJECT / ".stack-bench"
+SERVERS = ("primary", "cache", "broker", "standby")
+TEMPLATE = "bench_template"
+# A loaded database is loaded again where one of these changes, or the rows do.
+SOURCES = ("deploy/roles.sql", "*/migrations/0*.py", "*/*/migrations/0*.py")
+
+
+class BenchError(Exception):
+    """What ends the bench, in words for whoever runs it."""
+
+
+def say(line: str) -> None:
+    """Tell how far we are; results go to standard output, this does not."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def bench_stack() -> Iterator[Stack]:
+    """Start the servers of `.stack-bench`, or find them running, and stop them at the end."""
+    lock = Stack(DIRECTORY).lock_file
+    with locked(lock, timeout=10):
+        stack = Stack(DIRECTORY)
+        supervise.up(stack, ["primary", "cache", "broker"], say=say)
+        try:
+            yield stack
+        finally:
+            supervise.down(stack)
+
+
+def prepare(stack: Stack, towns: Iterable[Town]) -> None:
+    """Load the towns that are not loaded, or not as the code would load them today; then start the standby."""
+    digest = _digest()
+    missing = [town for town in towns if _stamp(stack, town.name) != digest]
+    if missing:
+        # The standby is copied afterwards, which is faster than following.
+        supervise.stop(stack, services.get("standby"))
+        postgres.discard_standby(stack)
+        with _superuser(stack) as connection:
+            connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+        _make_template(stack)
+        for town in missing:
+            _make_town(stack, town, digest)
+    say("standby: copying the primary" if missing else "standby: starting")
+    supervise.up(stack, SERVERS, say=lambda line: None)
+    _wait_for_standby(stack)
+
+
+def superuser_url(stack: Stack, database: str, server: str = "primary") -> str:
+    """Return the address of a database for the cluster's superuser, whom only loading and logging need."""
+    return _on(stack.database_url("postgres", server), database)
+
+
+def environment(stack: Stack, database: str, *, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a web process on a database may know: what `make up` gives it."""
+    values = stack.application_environment()
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
+        "COMMERCE_ENV_FILE": "",
+        **values,
+        "DATABASE_URL": _on(values["DATABASE_URL"], database),
+        **({"REPLICA_URL": _on(values["REPLICA_URL"], database)} if "REPLICA_URL" in values else {}),
+        **(more or {}),
+    }
+
+
+@dataclass(frozen=True)
+class Web:
+    """A running gunicorn."""
+
+    pid: int
+    port: int
+
+
+@contextlib.contextmanager
+def web(
+    stack: Stack, database: str, *, application: str = "commerce.wsgi:application", more: Mapping[str, str] | None = None
+) -> Iterator[Web]:
+    """Run gunicorn with the project's configuration on a database; `more` adds to its environment."""
+    port = ports.choose(ports.candidates(18400))
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}"]
+    # A worker that is replaced after so many requests would be started in the midst of a measurement.
+    settings = {"WEB_MAX_REQUESTS": "0", **(more or {})}
+    log = stack.log(f"web-{database}")
+    with log.open("ab") as file:
+        child = subprocess.Popen(
+            [*command, application],
+            env=environment(stack, database, more=settings),
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_for_web(child, port, log)
+        yield Web(child.pid, port)
+    finally:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _wait_for_web(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/health/ready", headers={"Host": "localhost"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + 60
+    while child.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError, urllib.error.URLError), opener.open(request, timeout=10):
+            return
+        time.sleep(0.1)
+    raise BenchError(f"The web process did not come up; see {log}.")
+
+
+def _on(url: str, database: str) -> str:
+    return f"{url.rpartition('/')[0]}/{database}"
+
+
+def _digest() -> str:
+    found = hashlib.sha256(load.digest().encode())
+    for path in sorted(path for pattern in SOURCES for path in PROJECT.glob(pattern)):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _superuser(stack: Stack, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(superuser_url(stack, database), autocommit=True)
+
+
+def _stamp(stack: Stack, database: str) -> str | None:
+    statement = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    with _superuser(stack) as connection:
+        found = connection.execute(statement, [database]).fetchone()
+    return str(found[0]) if found else None
+
+
+def _make_template(stack: Stack) -> None:
+    """Make an empty database as a deployment would: roles, then the owner's migrations."""
+    say("migrating an empty database")
+    _create(stack, TEMPLATE)
+    _run(stack, TEMPLATE, "manage.py", "migrate", "--no-input", "-v0")
+
+
+def _make_town(stack: Stack, town: Town, digest: str) -> None:
+    say(f"loading {town.name}: {town.words}")
+    _create(stack, town.name, template=TEMPLATE)
+    with _superuser(stack, town.name) as connection:
+        # Few checkpoints while we load: what a crash would lose is loaded again.
+        for setting in ("max_wal_size = '16GB'", "full_page_writes = off", "autovacuum = off"):
+            connection.execute(f"ALTER SYSTEM SET {setting}")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            _run(stack, town.name, "-m", "tests.bench.load", town.name)
+        finally:
+            connection.execute("ALTER SYSTEM RESET ALL")
+            connection.execute("SELECT pg_reload_conf()")
+        connection.execute("CHECKPOINT")
+        connection.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(town.name), sql.Literal(digest))
+        )
+
+
+def _create(stack: Stack, name: str, template: str = "template1") -> None:
+    with postgres.connect(stack, "commerce_admin") as administrator:
+        administrator.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        administrator.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    with postgres.connect(stack, "commerce_admin", dbname=name) as administrator, administrator.transaction():
+        administrator.execute((PROJECT / "deploy" / "roles.sql").read_bytes())
+
+
+def _run(stack: Stack, database: str, *arguments: str) -> None:
+    roles = {role: stack.database_url(f"commerce_{role}") for role in ("owner", "platform")}
+    more = {f"DATABASE_{role.upper()}_URL": _on(url, database) for role, url in roles.items()}
+    more["BENCH_SUPERUSER_URL"] = superuser_url(stack, database)
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment(stack, database, more=more), cwd=PROJECT, stdout=sys.stderr, check=False
+    )
+    if done.returncode:
+        raise BenchError(f"{' '.join(arguments)} failed for the database {database}.")
+
+
+def _wait_for_standby(stack: Stack) -> None:
+    with _superuser(stack) as primary:
+        position = primary.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+    deadline = time.monotonic() + 120
+    with psycopg.connect(superuser_url(stack, "postgres", "standby"), autocommit=True) as standby:
+        while time.monotonic() < deadline:
+            if standby.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position).fetchone() == (True,):
+                return
+            time.sleep(0.2)
+    raise BenchError("The standby does not catch up.")
