@@ -99,7 +99,8 @@ def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[
         # A pool that fails to connect tries again by itself and starts nothing else for as long: a server that came
         # back would go unnoticed, so it gives up soon and the next request begins anew.
         options["pool"] = {"min_size": 0, "max_size": size, "timeout": 2.0, "reconnect_timeout": 0.5}
-        database["CONN_HEALTH_CHECKS"] = True
+        # Dead connections are found without asking the server: commerce/db/pools.py.
+        database["CONN_HEALTH_CHECKS"] = False
     return database
 
 

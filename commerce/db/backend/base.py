@@ -6,7 +6,7 @@ from django.db.backends.postgresql import base, features, operations
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from psycopg.pq import TransactionStatus
 
-from commerce.db import positions
+from commerce.db import pools, positions
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
 from commerce.db.positions import Position
@@ -58,7 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.execute(begin)
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        connection = super().get_new_connection(conn_params)
+        connection = pools.first_open(lambda: super(DatabaseWrapper, self).get_new_connection(conn_params))
         loader = type("Loader", (InfinityLoader,), {"timezone": self.timezone})
         connection.adapters.register_loader("timestamptz", loader)
         return connection
