@@ -16,6 +16,7 @@ from graphql import (
 )
 
 from commerce.graphql.context import Operation
+from commerce.graphql.limits import Limits, Measures, OperationMeasures
 from commerce.graphql.plan import LevelPlan, Source, compile_plan, condition_names
 from commerce.graphql.values import Variables
 
@@ -34,9 +35,17 @@ class Refused(Exception):
 class PlannedOperation:
     """One operation of a valid document, and its plans by the values of the variables that directives ask for."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, digest: str):
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        node: OperationDefinitionNode,
+        digest: str,
+        measures: OperationMeasures,
+    ) -> None:
         parts = document.definitions
         self.node = node
+        self._measures = measures
         self.fragments = {part.name.value: part for part in parts if isinstance(part, FragmentDefinitionNode)}
         self.described = Operation(
             kind="mutation" if node.operation is OperationType.MUTATION else "query",
@@ -52,6 +61,13 @@ class PlannedOperation:
         self._conditions = condition_names(node, self.fragments)
         self._plans: dict[tuple[Any, ...], LevelPlan] = {}
 
+    def check_cost(self, variables: Mapping[str, Any], limits: Limits) -> None:
+        """Raise Refused if the operation costs too much with these values of its variables."""
+        try:
+            self._measures.check_cost(variables, limits)
+        except GraphQLError as error:
+            raise Refused([error]) from None
+
     def plan(self, variables: Mapping[str, Any]) -> LevelPlan:
         """Return the plan for these values of the variables, or raise NotPlanned."""
         key = tuple(map(variables.get, self._conditions))
@@ -66,14 +82,16 @@ class PlannedOperation:
 
 
 class Document:
-    """A valid document, by the SHA-256 of its text in hex."""
+    """A valid document, by the SHA-256 of its text in hex, and what it comes to."""
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode, digest: str) -> None:
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode, digest: str, measures: Measures) -> None:
         self.node = node
         self.hash = digest
+        self.measures = measures
         found = [part for part in node.definitions if isinstance(part, OperationDefinitionNode)]
         self._operations: dict[str | None, PlannedOperation] = {
-            part.name.value if part.name else None: PlannedOperation(schema, node, part, digest) for part in found
+            part.name.value if part.name else None: PlannedOperation(schema, node, part, digest, measured)
+            for part, measured in zip(found, measures.operations, strict=True)
         }
         if len(found) == 1:
             self._operations[None] = next(iter(self._operations.values()))
@@ -92,20 +110,31 @@ class Document:
 class Documents:
     """The valid documents used last, by the hash of their text. Those refused are not kept."""
 
-    def __init__(self, check: Callable[[str, str], Document], size: int = MAX_DOCUMENTS) -> None:
+    def __init__(self, check: Callable[[str, str, Limits], Document], size: int = MAX_DOCUMENTS) -> None:
         self._check = check
         self._size = size
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, text: str) -> Document:
-        """Return the document of this text, or raise Refused."""
+    def get(self, text: str, limits: Limits) -> Document:
+        """Return the document of this text, or raise Refused, also where it exceeds these limits alone."""
         key = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        document = self._find(key)
+        if document is None:
+            return self._keep(key, self._check(text, key, limits))
+        try:
+            document.measures.check(limits)
+        except GraphQLError as error:
+            raise Refused([error]) from None
+        return document
+
+    def _find(self, key: str) -> Document | None:
         with self._lock:
             if document := self._kept.get(key):
                 self._kept.move_to_end(key)
-                return document
-        document = self._check(text, key)
+            return document
+
+    def _keep(self, key: str, document: Document) -> Document:
         with self._lock:
             self._kept[key] = document
             if len(self._kept) > self._size:

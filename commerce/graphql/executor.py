@@ -18,7 +18,7 @@ from commerce.graphql.compiled import Document, Documents, PlannedOperation, Ref
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.engine import Execution
 from commerce.graphql.errors import format_errors
-from commerce.graphql.limits import Limits, check_document
+from commerce.graphql.limits import Limits, measure
 from commerce.graphql.plan import NotPlanned
 from commerce.graphql.reference import Reference
 from commerce.observability.metrics import graphql_fallbacks
@@ -81,19 +81,21 @@ class Executor:
             return Answer(400, render({"errors": format_errors(refusal.errors)}))
         return self.run(prepared, context, open_scope)
 
-    def prepare(self, query: Query) -> Prepared:
+    def prepare(self, query: Query, limits: Limits | None = None) -> Prepared:
         """Return the operation that the query asks for, or raise Refused.
 
-        Everything that can be refused is refused here, without a scope: syntax, limits, validation,
-        variables. It is cheap for a document that was seen before.
+        Everything that can be refused is refused here, without a scope: syntax, limits (the executor's, if none
+        are given), validation, variables. It is cheap for a document that was seen before.
         """
-        selected = self.documents.get(query.text).operation(query.operation_name)
+        limits = limits or self.limits
+        selected = self.documents.get(query.text, limits).operation(query.operation_name)
         if selected.refusal:
             raise Refused([selected.refusal])
         _refuse_nul(query.variables)
         variables = selected.variables.coerce(query.variables)
         if isinstance(variables, list):
             raise Refused(variables)
+        selected.check_cost(variables, limits)
         return Prepared(selected.described, variables, query, selected)
 
     def run(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
@@ -119,23 +121,24 @@ class Executor:
                 graphql_fallbacks.add(obstacle.reason)
         return Reference.of(self.schema, operation.fragments, operation.node, variables, context, open_scope)
 
-    def _checked(self, text: str, digest: str) -> Document:
-        """Parse and validate a document, or raise Refused."""
+    def _checked(self, text: str, digest: str, limits: Limits) -> Document:
+        """Parse, measure and validate a document, or raise Refused."""
         if not text.strip():
             raise Refused([GraphQLError("Must provide a query string.")])
         try:
-            document = parse(text, max_lexical_tokens=self.limits.tokens)
-            check_document(document, self.limits)
+            document = parse(text, max_lexical_tokens=limits.tokens)
+            measures = measure(document, self.schema)
+            measures.check(limits)
             errors = validate(self.schema, document, max_errors=MAX_ERRORS)
         except GraphQLError as error:
-            errors = [error]
+            raise Refused([error]) from None
         except RecursionError:
-            errors = [GraphQLError("The document is nested too deeply to be read.")]
+            raise Refused([GraphQLError("The document is nested too deeply to be read.")]) from None
         if not errors and _ESCAPED_NUL.search(text):
             errors = [GraphQLError("The document holds a NUL character (\\u0000).")]
         if errors:
             raise Refused(errors)
-        return Document(self.schema, document, digest)
+        return Document(self.schema, document, digest, measures)
 
 
 def render(payload: Any) -> bytes:

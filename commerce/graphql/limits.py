@@ -87,6 +87,10 @@ class OperationMeasures:
         name = f" `{self.node.name.value}`" if self.node.name else ""
         return f"The {self.node.operation.value}{name}"
 
+    def check_cost(self, variables: Mapping[str, Any], limits: Limits) -> None:
+        """Raise GraphQLError if the operation costs too much with these values of its variables, defaults in."""
+        _refuse(self.title + " has an estimated cost of {}", self.cost.evaluate(variables), "cost", limits, self.node)
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
@@ -105,13 +109,6 @@ class Measures:
             _refuse(title + " selects {} fields", operation.fields, "fields", limits, node)
             _refuse(title + " runs {} mutations", operation.mutations, "mutations", limits, node)
         _refuse("The document uses {} aliases", self.aliases, "aliases", limits)
-
-    def check_cost(self, node: OperationDefinitionNode, variables: Mapping[str, Any], limits: Limits) -> None:
-        """Raise GraphQLError if this operation costs too much with these values of its variables, defaults in."""
-        for operation in self.operations:
-            if operation.node is node:
-                found = operation.cost.evaluate(variables)
-                _refuse(operation.title + " has an estimated cost of {}", found, "cost", limits, node)
 
 
 def measure(document: DocumentNode, schema: GraphQLSchema) -> Measures:
@@ -147,11 +144,6 @@ def _refuse(what: str, found: int, name: str, limits: Limits, operation: Operati
     limit = getattr(limits, name)
     if found > limit:
         raise LimitExceeded(f"{what.format(found)}, which exceeds the limit of {limit} ({name}).", operation)
-
-
-def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Raise GraphQLError with the first limit that the document exceeds, without its cost."""
-    measure(document, GraphQLSchema()).check(limits)
 
 
 class LimitExceeded(GraphQLError):
