@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "commerce.db.read_after.ReadAfterMiddleware",
     "tenants.middleware.TenantMiddleware",
     "tenants.admin_middleware.AdminMiddleware",
 ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections
 
+from commerce.db import replicas
 from commerce.db.rows import fetch
 from tenants.models import Channel, GroupMember, PermissionGroup, Tenant, User
 
@@ -28,6 +29,13 @@ class TenantRecord:
         return self.status == Tenant.Status.ACTIVE
 
 
+def _find_host(alias: str, host: str) -> tuple[Any, ...] | None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_BY_HOST, [host])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
 _BY_HOST = """
 SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language
 FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s
@@ -36,9 +44,7 @@ FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host =
 
 def get_tenant_by_host(host: str) -> TenantRecord | None:
     """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_HOST, [host])
-        row = cursor.fetchone()
+    row = replicas.reading_primary(lambda alias: _find_host(alias, host))
     return TenantRecord(*row) if row else None
 
 
