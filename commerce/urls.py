@@ -5,11 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db import connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.urls import path
 from django.utils import timezone
 
+from commerce import health
 from commerce.db.scope import tenant_scope
 from commerce.graphql.context import Operation
 from commerce.graphql.view import GraphQLView
@@ -17,21 +17,6 @@ from commerce.schema import schema
 from tenants.graphql.context import ShopContext
 from tenants.media import serve_media
 from tenants.middleware import tenant_of
-
-
-def live(request: HttpRequest) -> JsonResponse:
-    """Answer that this process runs; no tenant, no database."""
-    return JsonResponse({"status": "ok"})
-
-
-def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 once the primary database answers, 503 with a reason otherwise; no tenant."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Exception:  # whatever it is, this process cannot serve
-        return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
-    return JsonResponse({"status": "ok"})
 
 
 def open_scope(request: HttpRequest, operation: Operation) -> AbstractContextManager[Any]:
@@ -46,10 +31,11 @@ def make_context(request: HttpRequest) -> ShopContext:
     return ShopContext(request=request, tenant=shop.id, shop=shop, origin=origin, now=timezone.now())
 
 
+handler500 = "commerce.health.server_error"
 urlpatterns = [
     path("graphql/", GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context)),
-    path("health/live", live),
-    path("health/ready", ready),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
     path("admin/", admin.site.urls),
 ]
 if not settings.MEDIA_BUCKET:

@@ -5,6 +5,7 @@ that is behind it. It is no secret and grants nothing: a forged one sends its ow
 """
 
 import re
+from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -25,8 +26,8 @@ class BadToken(ValueError):
 
 
 def token_of(position: Position) -> str | None:
-    """Return the token of a position, or None while the cluster is not known."""
-    cluster = replicas.cluster()
+    """Return the token of a position, or None where the cluster cannot be found out about."""
+    cluster = replicas.cluster(patience=1.0)
     return f"{cluster.system_id}-{position}" if cluster is not None else None
 
 
@@ -61,6 +62,19 @@ def write_token(response: HttpResponseBase, position: Position | None = None) ->
         httponly=True,
         samesite="Lax",
     )
+
+
+class ReadAfterMiddleware:
+    """Begin each request as one that has written nothing, and have the answer to one that wrote carry the token."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        positions.forget_written()
+        response = self.get_response(request)
+        write_token(response)
+        return response
 
 
 def _position(token: str) -> Position | None:

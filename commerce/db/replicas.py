@@ -48,8 +48,20 @@ class Cluster(NamedTuple):
     timeline: int
 
 
-def cluster() -> Cluster | None:
-    """Return the cluster as last seen, or None until a server has answered. Costs microseconds."""
+def cluster(*, patience: float = 0.0) -> Cluster | None:
+    """Return the cluster as last seen, or None if no server has answered yet, within `patience` seconds.
+
+    Costs microseconds. While the primary is gone it is the latest timeline that any server has shown.
+    """
+    found = _cluster()
+    deadline = time.monotonic() + patience
+    while found is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+        found = _cluster()
+    return found
+
+
+def _cluster() -> Cluster | None:
     servers = watch.current()
     now = time.monotonic()
     servers.note_request(now)
@@ -90,6 +102,23 @@ def reading_primary(run: Callable[[str], T]) -> T:
     servers.note_request(now)
     is_gone = servers.primary.is_gone(now)
     return _run(run, (_find_replica(servers, now, None) if is_gone else None) or PRIMARY, None)
+
+
+def health() -> dict[str, str]:
+    """Return for each alias: "ok", "behind", "unreachable", or "unknown" where it was not asked yet."""
+    servers = watch.current()
+    now = time.monotonic()
+    servers.note_request(now)
+    primary = servers.primary.known(now)
+    found = {}
+    for server in (servers.primary, *servers.replicas):
+        state = server.known(now)
+        if state is None:
+            found[server.alias] = "unreachable" if server.is_gone(now) else "unknown"
+        else:
+            is_behind = server is not servers.primary and primary is not None and is_lagging(state, primary)
+            found[server.alias] = "behind" if is_behind else "ok"
+    return found
 
 
 @contextmanager

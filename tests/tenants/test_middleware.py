@@ -133,7 +133,7 @@ def test_a_malformed_host_is_404(tenant, host):
 
 def test_health_needs_no_host():
     assert Client(headers={"host": "nobody.test"}).get("/health/live").status_code == 200
-    assert Client(headers={"host": "nobody.test"}).get("/health/ready").json() == {"status": "ok"}
+    assert Client(headers={"host": "nobody.test"}).get("/health/ready").json()["status"] == "ok"
 
 
 # --- Behind proxies -------------------------------------------------------------------------------------

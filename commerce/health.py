@@ -1,0 +1,65 @@
+"""What a load balancer asks, and what callers are told while there is no primary database."""
+
+import logging
+import sys
+
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+from commerce.db import replicas
+from commerce.db.replicas import RETRY_AFTER, PrimaryUnavailable
+from commerce.db.watch import PRIMARY
+
+logger = logging.getLogger(__name__)
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer that this process runs; no tenant, no database."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 while shops can be read, 503 otherwise, and how each database is; no tenant.
+
+    `{"status": "ok" | "read-only" | "unavailable", "databases": {"default": "ok", "replica": "behind", …}}`
+    """
+    try:
+        is_readable = replicas.reading_primary(_answers)
+    except Exception:  # whatever it is, this process cannot serve
+        logger.warning("Not ready: no database answers", exc_info=True)
+        is_readable = False
+    found = replicas.health()
+    if not is_readable:
+        return JsonResponse({"status": "unavailable", "databases": found}, status=503)
+    is_writable = found[PRIMARY] in ("ok", "unknown")
+    return JsonResponse({"status": "ok" if is_writable else "read-only", "databases": found})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer what a view or middleware raised: 503 with Retry-After where the primary is gone, 500 otherwise."""
+    error = sys.exc_info()[1]
+    if isinstance(error, PrimaryUnavailable) or replicas.is_outage(error):
+        return unavailable(request)
+    return defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer 503: there is no primary for now."""
+    message = str(PrimaryUnavailable())
+    response: HttpResponse
+    if request.path.startswith("/admin/") and "json" not in request.headers.get("Accept", ""):
+        response = HttpResponse(f"{message}\n", content_type="text/plain; charset=utf-8")
+    else:
+        error = {"message": message, "extensions": {"exception": {"code": "PRIMARY_UNAVAILABLE"}}}
+        response = JsonResponse({"errors": [error]})
+    response.status_code = 503
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _answers(alias: str) -> bool:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return bool(cursor.fetchone() == (1,))
