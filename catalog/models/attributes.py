@@ -1,10 +1,13 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
+from commerce.db.topics.declared import Topic, Topics
 
 
 class ProductType(WithMetadata, TenantModel):
     """What a kind of product has: its attributes, and whether it is shipped."""
+
+    topics = Topics(Topic("product-type", by="id"))
 
     name = models.CharField(max_length=250)
     slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
@@ -19,6 +22,8 @@ class ProductType(WithMetadata, TenantModel):
 
 class Attribute(WithMetadata, TenantModel):
     """A property that products or variants have values of."""
+
+    topics = Topics(Topic("attribute"))
 
     class InputType(models.TextChoices):
         DROPDOWN = "dropdown"
@@ -90,6 +95,8 @@ class AttributeValue(TenantModel):
     `date`, `date_time`, `plain_text`, `rich_text` (EditorJS), `file_url`, `reference_id`.
     """
 
+    topics = Topics(Topic("value", by="id"), timeless=("date_time",))
+
     attribute = models.ForeignKey(Attribute, on_delete=models.CASCADE, related_name="values", db_index=False)
     slug = models.CharField(max_length=255)
     name = models.CharField(max_length=500)
@@ -121,6 +128,8 @@ class AttributeValue(TenantModel):
 class ProductTypeAttribute(TenantModel):
     """An attribute of a product type, on its products or on their variants."""
 
+    topics = Topics(Topic("attribute"))
+
     product_type = models.ForeignKey(ProductType, on_delete=models.CASCADE, db_index=False)
     attribute = models.ForeignKey(Attribute, on_delete=models.CASCADE)
     on_variants = models.BooleanField(default=False)
@@ -141,6 +150,8 @@ class ProductTypeAttribute(TenantModel):
 class ProductValue(TenantRow):
     """A value that a product has."""
 
+    topics = Topics(Topic("assigned-value"), Topic("product", by="product_id"))
+
     pk = models.CompositePrimaryKey("tenant_id", "product_id", "value_id")
     product = models.ForeignKey("catalog.Product", on_delete=models.CASCADE, db_index=False)
     value = models.ForeignKey(AttributeValue, on_delete=models.CASCADE, db_index=False)
@@ -152,6 +163,8 @@ class ProductValue(TenantRow):
 
 class VariantValue(TenantRow):
     """A value that a variant has; the product stands beside it for lists."""
+
+    topics = Topics(Topic("assigned-value"), Topic("product", by="product_id"))
 
     pk = models.CompositePrimaryKey("tenant_id", "variant_id", "value_id")
     variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, db_index=False)

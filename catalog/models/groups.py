@@ -1,10 +1,13 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
+from commerce.db.topics.declared import Topic, Topics, clock_index
 
 
 class Category(WithMetadata, TenantModel):
     """A node of the tenant's tree of categories; a root has level 0."""
+
+    topics = Topics(Topic("category", by="id"))
 
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(max_length=250)
@@ -33,6 +36,8 @@ class Category(WithMetadata, TenantModel):
 class Collection(WithMetadata, TenantModel):
     """A merchant's own selection of products, in the merchant's order."""
 
+    topics = Topics(Topic("collection", by="id"))
+
     name = models.CharField(max_length=250)
     slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
     description = models.JSONField(null=True, blank=True)
@@ -55,6 +60,8 @@ class Collection(WithMetadata, TenantModel):
 class CollectionPublication(TenantModel):
     """Whether, and from when (UTC), a collection is shown in a channel."""
 
+    topics = Topics(Topic("collection", by="collection_id"), clock=("published_at",))
+
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="publications", db_index=False)
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
     is_published = models.BooleanField(default=True)
@@ -64,6 +71,7 @@ class CollectionPublication(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "collection", "channel"], name="collection_publication_once")
         ]
+        indexes = [clock_index("published_at", name="collection_next_start")]
 
     def __str__(self) -> str:
         return "published" if self.is_published else "not published"
@@ -71,6 +79,8 @@ class CollectionPublication(TenantModel):
 
 class CollectionProduct(TenantModel):
     """A product's place in a collection."""
+
+    topics = Topics(Topic("collection", by="collection_id"), Topic("product", by="product_id"))
 
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, db_index=False)
     product = models.ForeignKey("catalog.Product", on_delete=models.CASCADE)
@@ -87,6 +97,8 @@ class CollectionProduct(TenantModel):
 
 class ProductGroup(TenantRow):
     """Written down for lists: a product is in this category (all ancestors too) or collection."""
+
+    topics = Topics(Topic("group", by="group_id"))
 
     pk = models.CompositePrimaryKey("tenant_id", "group_id", "product_id")
     group_id = models.UUIDField()

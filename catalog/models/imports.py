@@ -1,6 +1,7 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, TenantRow
+from commerce.db.topics.declared import NOT_SHOWN
 
 
 class ImportRun(TenantModel):
@@ -9,6 +10,8 @@ class ImportRun(TenantModel):
     Brought up to date in the transaction of each batch, so that a run that was killed goes on where it
     stopped: `position` counts the rows of the file that are dealt with, `line` is where the last one ended.
     """
+
+    topics = NOT_SHOWN
 
     class Status(models.TextChoices):
         RUNNING = "running"
@@ -50,6 +53,8 @@ class ImportRun(TenantModel):
 
 class ImportProblem(TenantRow):
     """Why a row of a file was refused; `source` is the row as it stands in the file."""
+
+    topics = NOT_SHOWN
 
     pk = models.CompositePrimaryKey("tenant_id", "run_id", "number")
     run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="problems", db_index=False)

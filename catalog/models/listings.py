@@ -1,6 +1,7 @@
 from django.db import models
 
 from commerce.db.models import TenantRow
+from commerce.db.topics.declared import Topic, Topics, clock_index
 
 
 class Listing(TenantRow):
@@ -9,6 +10,13 @@ class Listing(TenantRow):
     A product's windows [valid_from, valid_to) do not overlap and cover all time (±infinity), so that what
     changes by the clock alone is stored ahead. Prices are minor units; null prices: nothing to buy here.
     """
+
+    topics = Topics(
+        Topic("listing", by="channel_id"),
+        Topic("product", by="product_id"),
+        clock=("valid_from", "valid_to"),
+        timeless=("newest_at",),
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "channel_id", "product_id", "valid_from")
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
@@ -45,6 +53,8 @@ class Listing(TenantRow):
                 name="listing_rank",
                 condition=models.Q(is_visible=True),
             ),
+            clock_index("valid_from", name="listing_next_start"),
+            clock_index("valid_to", name="listing_next_end"),
         ]
 
 
@@ -53,6 +63,8 @@ class ListingName(TenantRow):
 
     `name_key` is the sort key of the Unicode collation algorithm (UTS 10) tailored to the language.
     """
+
+    topics = Topics(Topic("listing", by="channel_id"))
 
     pk = models.CompositePrimaryKey("tenant_id", "channel_id", "language", "product_id")
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)

@@ -1,10 +1,13 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
+from commerce.db.topics.declared import Topic, Topics
 
 
 class Media(WithMetadata, TenantModel):
     """A picture or video of a product: a stored file, or an address (`url`) elsewhere."""
+
+    topics = Topics(Topic("product", by="product_id"))
 
     class Type(models.TextChoices):
         IMAGE = "IMAGE"
@@ -34,6 +37,8 @@ class Media(WithMetadata, TenantModel):
 
 class VariantMedia(TenantRow):
     """A picture of the product that shows this variant."""
+
+    topics = Topics(Topic("product", by="variant.product_id"))
 
     pk = models.CompositePrimaryKey("tenant_id", "variant_id", "media_id")
     variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, db_index=False)

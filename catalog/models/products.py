@@ -1,10 +1,13 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, WithMetadata
+from commerce.db.topics.declared import Topic, Topics
 
 
 class Product(WithMetadata, TenantModel):
     """Something a shop offers; what is bought is one of its variants."""
+
+    topics = Topics(Topic("product", by="id"))
 
     product_type = models.ForeignKey("catalog.ProductType", on_delete=models.PROTECT, related_name="products")
     category = models.ForeignKey(
@@ -34,6 +37,12 @@ class Product(WithMetadata, TenantModel):
 class ProductPublication(TenantModel):
     """Whether, and from when (UTC), a product is shown and sold in a channel. A null instant: at once."""
 
+    topics = Topics(
+        # Listing rows have the windows that these instants make; lists compare them with instants of the client.
+        Topic("product", by="product_id"),
+        timeless=("published_at", "available_for_purchase_at"),
+    )
+
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="publications", db_index=False)
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)
     is_published = models.BooleanField(default=True)
@@ -53,6 +62,8 @@ class ProductPublication(TenantModel):
 
 class Variant(WithMetadata, TenantModel):
     """What is priced, stocked and sold."""
+
+    topics = Topics(Topic("product", by="product_id"))
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="variants", db_index=False)
     sku = models.CharField(max_length=255, null=True, blank=True)
@@ -83,6 +94,8 @@ class VariantPrice(TenantModel):
 
     `cost` is what the shop pays; `prior_price` the price before a reduction (EU 98/6/EC, article 6a).
     """
+
+    topics = Topics(Topic("product", by="variant.product_id"))
 
     variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="prices", db_index=False)
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE, db_index=False)

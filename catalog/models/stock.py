@@ -1,10 +1,13 @@
 from django.db import models
 
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
+from commerce.db.topics.declared import Topic, Topics
 
 
 class Warehouse(WithMetadata, TenantModel):
     """A place that holds stock. `address` has the dialect's address keys in snake_case."""
+
+    topics = Topics(Topic("warehouse"))
 
     name = models.CharField(max_length=250)
     slug = models.SlugField(max_length=255, allow_unicode=True, db_index=False)
@@ -23,6 +26,8 @@ class Warehouse(WithMetadata, TenantModel):
 class WarehouseChannel(TenantRow):
     """A channel that a warehouse serves."""
 
+    topics = Topics(Topic("warehouse"))
+
     pk = models.CompositePrimaryKey("tenant_id", "warehouse_id", "channel_id")
     warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE, db_index=False)
     channel = models.ForeignKey("tenants.Channel", on_delete=models.CASCADE)
@@ -30,6 +35,8 @@ class WarehouseChannel(TenantRow):
 
 class Stock(TenantModel):
     """Pieces of a variant in a warehouse. Reserving more than is on hand is refused by the database."""
+
+    topics = Topics(Topic("pieces"), Topic("quantity", by="variant_id"))
 
     variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, related_name="stocks", db_index=False)
     warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE)

@@ -1,6 +1,7 @@
 from django.db import models
 
 from commerce.db.models import TenantModel
+from commerce.db.topics.declared import Topic, Topics
 
 
 class Translation(TenantModel):
@@ -8,6 +9,8 @@ class Translation(TenantModel):
 
     `object_kind` is the dialect's type name (Product, Category, AttributeValue …).
     """
+
+    topics = Topics(Topic("translation", by="object_id"))
 
     object_kind = models.CharField(max_length=40)
     object_id = models.UUIDField()

@@ -6,16 +6,17 @@ from django.apps import apps
 from django.core import checks
 from django.db import models
 
-from commerce.db.backend.schema import is_tenant_owned
+from commerce.db.backend.schema import is_adopted, is_tenant_owned
+from commerce.db.topics.declared import Topics, clock_index, topics_of
 
 
 @checks.register(checks.Tags.models)
 def check_tenant_models(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Report automatic many-to-many tables and expression indexes on models that belong to tenants."""
+    """Report what models that belong to tenants lack: a tenant for each table, usable indexes, topics."""
     found: list[checks.CheckMessage] = []
     for model in apps.get_models():
         if is_tenant_owned(model):
-            found += _automatic_tables(model) + _expressions(model)
+            found += _automatic_tables(model) + _expressions(model) + _topics(model)
     return found
 
 
@@ -41,4 +42,48 @@ def _expressions(model: type[models.Model]) -> list[checks.CheckMessage]:
         )
         for item in named
         if getattr(item, "contains_expressions", False)
+    ]
+
+
+def _topics(model: type[models.Model]) -> list[checks.CheckMessage]:
+    if is_adopted(model):
+        return []  # other people's models, which shoppers never see
+    topics = topics_of(model)
+    if topics is None:
+        return [
+            checks.Error(
+                f"{model._meta.label} does not say what its rows are about.",
+                hint='Write `topics = Topics(Topic("product", by="product_id"))`, or NOT_SHOWN where shoppers never '
+                "see them (commerce.db.topics).",
+                id="commerce.E003",
+            )
+        ]
+    return _instants(model, topics) + _kept_instants(model, topics) if topics.are_shown else []
+
+
+def _instants(model: type[models.Model], topics: Topics) -> list[checks.CheckMessage]:
+    """Return errors for instants of which the model does not say whether queries compare them with the clock."""
+    told = {"created_at", "updated_at", *topics.clock, *topics.timeless}
+    return [
+        checks.Error(
+            f"{model._meta.label}.{field.name}: do queries compare it with the current instant?",
+            hint="Name it in `clock` of the model's topics if they do, otherwise in `timeless`.",
+            id="commerce.E004",
+        )
+        for field in model._meta.local_fields
+        if isinstance(field, models.DateTimeField) and field.name not in told
+    ]
+
+
+def _kept_instants(model: type[models.Model], topics: Topics) -> list[checks.CheckMessage]:
+    indexes = {(tuple(index.fields), str(index.condition)) for index in model._meta.indexes}
+    wanted = {column: clock_index(column, name="wanted") for column in topics.clock}
+    return [
+        checks.Error(
+            f"{model._meta.label}.{column}: the next instant of it is found by no index.",
+            hint=f'Add clock_index("{column}", name=…) to the model\'s Meta.',
+            id="commerce.E005",
+        )
+        for column, index in wanted.items()
+        if (tuple(index.fields), str(index.condition)) not in indexes
     ]

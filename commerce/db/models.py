@@ -1,11 +1,13 @@
 """Bases of every tenant-owned model, and the record of data migrations run per tenant."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from uuid_utils import compat as uuid_time
 
 from commerce.db.fields import TenantField
+from commerce.db.topics.declared import Topics
 
 
 def new_id() -> uuid.UUID:
@@ -21,8 +23,11 @@ def new_secret_id() -> uuid.UUID:
 class TenantRow(models.Model):
     """A tenant-owned row without an identity of its own: joins and written-down results.
 
-    A subclass names its own `pk = models.CompositePrimaryKey("tenant_id", …)`.
+    A subclass names its own `pk = models.CompositePrimaryKey("tenant_id", …)`, and its `topics`: what shoppers'
+    answers made of its rows depend on (`commerce.db.topics`), or NOT_SHOWN.
     """
+
+    topics: ClassVar[Topics]
 
     tenant_id = TenantField()
 

@@ -2,6 +2,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from commerce.db.models import TenantRow, new_id
+from commerce.db.topics.declared import NOT_SHOWN
 
 
 class Event(TenantRow):
@@ -11,6 +12,8 @@ class Event(TenantRow):
     orders one object's events, but not commits (fact 48), and it is never shown outside. An object is its
     `object_id`, whatever its kind: UUIDs are not shared between kinds.
     """
+
+    topics = NOT_SHOWN
 
     class Status(models.TextChoices):
         PENDING = "pending"

@@ -1,15 +1,26 @@
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from django.db import InternalError
+from django.db import InternalError, transaction
 from django.db.backends.postgresql import base, features, operations
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor
 from psycopg.pq import TransactionStatus
 
 from commerce.db import pools, positions
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
 from commerce.db.positions import Position
+from commerce.db.topics import Changes, current_reads, declared, usage_of
+from commerce.db.topics.changes import Telling
+
+# Statements that one connection keeps prepared; the plan of each takes PostgreSQL some 100 KB.
+PREPARED_MAX = 200
+
+_NOTHING = nullcontext()
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -34,6 +45,36 @@ class InfinityLoader(BaseTzLoader):  # type: ignore[misc]
         return super().load(data)  # type: ignore[no-any-return]
 
 
+class Noting:
+    """What both cursors share: each statement's text is noted, so that it is known what was read and written."""
+
+    db: Any
+    is_noted = False  # set by who tells more exactly what is read
+
+    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        with self.db.noting(sql, self.is_noted):
+            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+
+    def _executemany(self, sql: Any, param_list: Any, *ignored: Any) -> Any:
+        with self.db.noting(sql, self.is_noted):
+            return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+
+
+class NotedCursor(Noting, CursorWrapper):
+    pass
+
+
+class NotedDebugCursor(Noting, base.CursorDebugWrapper):
+    pass
+
+
+class PreparedCursor(Cursor):
+    """A cursor whose statements PostgreSQL parses and plans once per connection."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "PreparedCursor":
+        return super().execute(query, params, prepare=True, **options)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection whose transactions begin with the scope's tenant set, in one round trip."""
 
@@ -46,6 +87,46 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tables_met: set[str] = set()  # by the query that is being compiled
+        self.changes = Changes()  # of the open transaction
+
+    def make_cursor(self, cursor: Any) -> Any:
+        return NotedCursor(cursor, self)
+
+    def make_debug_cursor(self, cursor: Any) -> Any:
+        return NotedDebugCursor(cursor, self)
+
+    def noting(self, sql: Any, is_noted: bool) -> AbstractContextManager[Any]:
+        """Note what a statement reads and writes, and return the context to run it in."""
+        reads = None if is_noted else current_reads()
+        is_reading = self.scope is not None and self.scope.read_only
+        if reads is None and is_reading:
+            return _NOTHING
+        text = sql if isinstance(sql, str) else sql.as_string(self.connection)
+        if reads is not None:
+            reads.note(text)
+        written = usage_of(text).written
+        if not written or is_reading:
+            return _NOTHING
+        if self.in_atomic_block:
+            self._note_written(written)
+            return _NOTHING
+        return self._noting_alone(written)
+
+    def _note_written(self, tables: Iterable[str]) -> None:
+        current = scopes.current_scope()
+        if current is not None and current.alias == self.alias:
+            self.changes.note(tables, current.tenant_id)
+        elif self.alias == "platform":
+            self.changes.note(tables, None)
+        else:  # row-level security lets it write nothing of tenants
+            self.changes.note([table for table in tables if declared()[table].is_platform], None)
+
+    @contextmanager
+    def _noting_alone(self, tables: Iterable[str]) -> Iterator[None]:
+        """Give a statement outside of any transaction one of its own, whose COMMIT tells of it."""
+        with transaction.atomic(using=self.alias):
+            self._note_written(tables)
+            yield
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin in psycopg's autocommit mode, where several statements may travel in one message.
@@ -53,12 +134,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         psycopg's own implicit BEGIN refuses that. Without parameters nothing is prepared, so that a
         transaction-mode pooler sees one ordinary transaction.
         """
+        self.changes.clear()
         begin = self.scope.begin_sql if self.scope is not None else "BEGIN"
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(begin)
 
+    def hot_cursor(self) -> Any:
+        """Return a cursor for statements that are run again and again: prepared, unless `prepare_threshold` is None."""
+        self.ensure_connection()
+        return self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
+
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = pools.first_open(lambda: super(DatabaseWrapper, self).get_new_connection(conn_params))
+        connection.prepared_max = PREPARED_MAX
         loader = type("Loader", (InfinityLoader,), {"timezone": self.timezone})
         connection.adapters.register_loader("timestamptz", loader)
         return connection
@@ -68,22 +156,53 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         PostgreSQL answers COMMIT of an aborted transaction with a silent ROLLBACK, which would look like success.
         """
-        if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
-            raise InternalError("The transaction was aborted by an earlier error, so it was not committed.")
-        if self.scope is None or self.scope.read_only:
+        self._require_sound()
+        if self.changes:
+            self._commit_and_tell()
+        elif self.scope is None or self.scope.read_only:
             super()._commit()  # type: ignore[misc]
         else:
             self._commit_and_note_position()
 
-    def _commit_and_note_position(self) -> None:
+    def _require_sound(self) -> None:
+        if self.connection is not None and self.connection.info.transaction_status == TransactionStatus.INERROR:
+            raise InternalError("The transaction was aborted by an earlier error, so it was not committed.")
+
+    def _commit_and_tell(self) -> None:
+        """Commit a transaction that changed what answers may depend on, and tell those who keep answers."""
+        try:
+            telling = Telling(self.changes, self)
+        except BaseException:
+            self._rollback()  # type: ignore[attr-defined]  # Django does so for the database's errors alone
+            raise
+        try:
+            self._require_sound()  # a handler may have run statements
+        except InternalError:
+            telling.failed(rolled_back=True)
+            raise
+        try:
+            position = self._commit_and_note_position()
+        except BaseException as error:
+            telling.failed(rolled_back=_is_rolled_back(error))
+            raise
+        telling.committed(position)
+
+    def _commit_and_note_position(self) -> Position:
         """Commit and learn where in the log that was, in one trip: whoever is to see it can wait for that place."""
         with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(f"COMMIT; {positions.CURRENT_SQL}")
             cursor.nextset()
-            positions.note_written(Position.of(*cursor.fetchone()))
+            position = Position.of(*cursor.fetchone())
+        positions.note_written(position)
+        return position
 
     def run_and_clear_commit_hooks(self) -> None:
         if self.scope is not None and self.run_on_commit:
             self.scope = None
             scopes.leave()
         super().run_and_clear_commit_hooks()
+
+
+def _is_rolled_back(error: BaseException) -> bool:
+    """Return whether an error of COMMIT tells for certain that nothing was written: a refused constraint or order."""
+    return (getattr(error.__cause__, "sqlstate", None) or "")[:2] in ("23", "40")

@@ -1,0 +1,146 @@
+"""What the statements of an answer have read."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from django.db import connections
+
+from commerce.db.scope import ScopeError, current_scope
+from commerce.db.topics.declared import FIRST, LAST, declared
+from commerce.db.topics.statements import Usage, usage_of
+
+
+class Found(NamedTuple):
+    """A read that looks up, in these tables, only what its rows name: the ids of `kind` in a column of the rows."""
+
+    kind: str
+    column: int
+    tables: frozenset[str]
+
+
+class Reads:
+    """What was read since `collecting_reads` began.
+
+    `topics` is what the answer depends on; `storable` is False once a statement has written, read what is not
+    for shoppers, or asked the database for the time.
+    """
+
+    def __init__(self) -> None:
+        self._topics: set[str] = set()
+        self._clocks: set[tuple[str, str]] = set()
+        self.storable = True
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return frozenset(self._topics)
+
+    def note(self, sql: str) -> None:
+        """Add what a statement reads: all rows of its tables."""
+        read = _whole(usage_of(sql))
+        self._topics |= read.topics
+        self._clocks |= read.clocks
+        self.storable = self.storable and read.is_storable
+
+    def note_about(
+        self,
+        sql: str,
+        rows: Sequence[Sequence[Any]],
+        about: Mapping[str, Collection[Any]],
+        found: Found | None = None,
+    ) -> None:
+        """Add what a statement reads: of each table the rows of the objects named by one of its kinds."""
+        usage = usage_of(sql)
+        read = _whole(usage)
+        self._clocks |= read.clocks
+        self.storable = self.storable and read.is_storable
+        for table in usage.read:
+            if found is not None and table in found.tables:
+                continue
+            kinds = [topic.kind for topic in declared()[table].topics.topics]
+            kind = next((kind for kind in kinds if kind in about), None)
+            if kind is not None:
+                self._topics |= named(kind, about[kind])
+            else:
+                self._topics.update(kinds[:1])
+        if found is not None:
+            self._topics |= named(found.kind, {row[found.column] for row in rows} - {None})
+
+    def valid_until(self, now: datetime) -> datetime | None:
+        """Return the first instant after `now` at which the clock alone may change the answer; None: none is known.
+
+        At most one statement, in the still open scope of the answer, so that it sees the same rows. It is the
+        earliest start or end among all rows of the tenant in the tables that were read, matching or not: an
+        answer may end early, never late. Raises ScopeError outside a scope.
+        """
+        if not self._clocks:
+            return None
+        scope = current_scope()
+        if scope is None:
+            raise ScopeError("An answer's end is asked inside the scope that it was read in.")
+        clocks = tuple(sorted(self._clocks))
+        connection: Any = connections[scope.alias]
+        with connection.cursor() as cursor:
+            cursor.is_noted = True
+            cursor.execute(_next_instant(clocks), [now, FIRST, LAST] * len(clocks))
+            instant: datetime | None = cursor.fetchone()[0]
+        return instant
+
+
+_current: ContextVar[Reads | None] = ContextVar("reads", default=None)
+
+
+@contextmanager
+def collecting_reads() -> Iterator[Reads]:
+    """Collect what every statement inside reads, by whatever way it is run. One inside another collects for itself."""
+    reads = Reads()
+    token = _current.set(reads)
+    try:
+        yield reads
+    finally:
+        _current.reset(token)
+
+
+def current_reads() -> Reads | None:
+    """Return what is collecting reads, or None."""
+    return _current.get()
+
+
+def named(kind: str, ids: Iterable[Any]) -> set[str]:
+    """Return the topics of a read of these objects alone."""
+    topics = {f"{kind}:{one}" for one in ids}
+    if topics:
+        topics.add(f"{kind}:*")
+    return topics
+
+
+class _Whole(NamedTuple):
+    topics: frozenset[str]
+    clocks: frozenset[tuple[str, str]]
+    is_storable: bool
+
+
+@lru_cache(4096)
+def _whole(usage: Usage) -> _Whole:
+    tables = [(table, declared()[table]) for table in usage.read]
+    return _Whole(
+        frozenset(found.topics.topics[0].kind for _, found in tables if found.topics.are_shown),
+        frozenset((table, column) for table, found in tables for column in found.topics.clock),
+        not usage.by_clock
+        and not usage.written
+        and all(found.topics.are_shown and not found.is_platform for _, found in tables),
+    )
+
+
+@cache
+def _next_instant(clocks: tuple[tuple[str, str], ...]) -> str:
+    # The bounds are those of the index.
+    parts = [
+        f"(SELECT {column} FROM {table} WHERE {column} > %s AND {column} > %s AND {column} < %s"
+        f" ORDER BY {column} LIMIT 1)"
+        for table, column in clocks
+    ]
+    return f"SELECT least({', '.join(parts)})"
