@@ -24,6 +24,12 @@ class Tenant(models.Model):
     name = models.CharField(max_length=200)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     default_language = models.CharField(max_length=20, default="en")
+    # What the shop's GraphQL door allows: limits that differ from the settings', by name; a name in RATE_LIMIT_PLANS.
+    limits = models.JSONField(default=dict, blank=True)
+    plan = models.CharField(max_length=50, default="standard")
+    documents_only = models.BooleanField(default=False)
+    # Raised whenever trusted documents or storefront tokens change: processes keep both by this number.
+    door_version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -169,3 +175,23 @@ class Session(TenantRow, AbstractBaseSession):
 
     class Meta(AbstractBaseSession.Meta):
         pass
+
+
+class TrustedDocument(TenantModel):
+    """A GraphQL document that is called by `key`: the SHA-256 of its text in hex, or what its manifest says."""
+
+    key = models.CharField(max_length=200)
+    text = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "key"], name="trusted_document_key")]
+
+
+class StorefrontToken(TenantModel):
+    """The right to render for many shoppers: not limited by address. The secret itself is not kept."""
+
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "name"], name="storefront_token_name")]

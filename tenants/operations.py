@@ -1,25 +1,41 @@
-"""Writes of tenants, domains, channels and people.
+"""Writes of tenants, their domains and what their door allows, channels and people.
 
 Tenants and domains are platform tables: their operations run inside `all_tenants`. Channels and people are
 the tenant's own rows: theirs run inside a scope of that tenant.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import list_currencies
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, models, transaction
 
 from commerce.db.scope import Scope, ScopeError, current_scope, narrow, open_scope
 from commerce.errors import DomainError
-from tenants.models import Channel, Domain, GroupMember, PermissionGroup, PlatformAudit, Tenant, User
+from commerce.graphql.limits import clean_limits
+from tenants.models import (
+    Channel,
+    Domain,
+    GroupMember,
+    PermissionGroup,
+    PlatformAudit,
+    StorefrontToken,
+    Tenant,
+    TrustedDocument,
+    User,
+)
 from tenants.permissions import GRANTS
 
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_DOCUMENT_KEY = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -90,12 +106,122 @@ def add_domain(*, tenant: Tenant, host: str) -> Domain:
 
 def set_tenant_status(*, slug: str, status: Tenant.Status) -> Tenant:
     """Suspend or resume a tenant; a suspended one is answered with 403. Raises TenantNotFound."""
+    return _change_tenant(slug, status=status)
+
+
+def set_tenant_plan(*, slug: str, plan: str) -> Tenant:
+    """Put a tenant on a plan of RATE_LIMIT_PLANS, or raise DomainError."""
+    if plan not in settings.RATE_LIMIT_PLANS:
+        names = ", ".join(f"{name} ({limit} a minute)" for name, limit in settings.RATE_LIMIT_PLANS.items())
+        raise DomainError(f"There is no plan {plan!r}; RATE_LIMIT_PLANS has {names}.", field="plan")
+    return _change_tenant(slug, plan=plan)
+
+
+def set_tenant_limits(*, slug: str, limits: Mapping[str, int | None]) -> Tenant:
+    """Give a tenant GraphQL limits of its own by name, or with None those of the settings again.
+
+    Raises DomainError for a limit that there is not, or that is no whole number above 0.
+    """
+    clean_limits({name: 1 if value is None else value for name, value in limits.items()})
+    tenant = _lock_tenant(slug)
+    changed = {**tenant.limits, **limits}
+    tenant.limits = {name: value for name, value in changed.items() if value is not None}
+    tenant.save(update_fields=["limits"])
+    return tenant
+
+
+def set_documents_only(*, slug: str, documents_only: bool) -> Tenant:
+    """Have a tenant's door run trusted documents alone, or any."""
+    return _change_tenant(slug, documents_only=documents_only)
+
+
+def register_documents(*, slug: str, texts: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Keep trusted documents by their keys; return the keys that are new, and those that have another text now.
+
+    The caller has checked the texts. Raises DomainError for a key that no address or header could hold.
+    """
+    for key in texts:
+        if not _DOCUMENT_KEY.fullmatch(key):
+            raise DomainError(f"{key!r} is no id of a document: 1 to 200 of A-Z a-z 0-9 - _ . : / + =", field="id")
+    tenant = _lock_tenant(slug)
+    with as_tenant(tenant):
+        kept = {document.key: document for document in TrustedDocument.objects.filter(key__in=texts.keys())}
+        changed = [document for key, document in kept.items() if document.text != texts[key]]
+        for document in changed:
+            document.text = texts[document.key]
+            document.save(update_fields=["text"])
+        new = [TrustedDocument(key=key, text=text) for key, text in texts.items() if key not in kept]
+        TrustedDocument.objects.bulk_create(new)
+    _raise_door_version(tenant)
+    return [document.key for document in new], [document.key for document in changed]
+
+
+def remove_documents(*, slug: str, keys: Collection[str] | None) -> int:
+    """Forget trusted documents, all if `keys` is None, and return how many; raise DomainError for an unknown key."""
+    tenant = _lock_tenant(slug)
+    with as_tenant(tenant):
+        found = TrustedDocument.objects.all()
+        if keys is not None:
+            found = found.filter(key__in=keys)
+            missing = set(keys) - set(found.values_list("key", flat=True))
+            if missing:
+                raise DomainError(f"There is no document {min(missing)!r} of {slug}.", code="NOT_FOUND", field="id")
+        count, _ = found.delete()
+    _raise_door_version(tenant)
+    return count
+
+
+def create_storefront_token(*, slug: str, name: str) -> str:
+    """Return a new storefront token of a tenant, which is not kept and cannot be shown again.
+
+    Raises DomainError where the tenant has one of this name.
+    """
+    tenant, secret = _lock_tenant(slug), token_urlsafe(32)
+    with as_tenant(tenant):
+        token = StorefrontToken(name=name, digest=storefront_token_digest(secret))
+        _check_fields(token)
+        if StorefrontToken.objects.filter(name=name).exists():
+            raise DomainError(
+                f"{slug} has a storefront token {name!r}; --revoke it first.", code="UNIQUE", field="name"
+            )
+        token.save(force_insert=True)
+    _raise_door_version(tenant)
+    return f"{tenant.public_id}.{secret}"
+
+
+def revoke_storefront_token(*, slug: str, name: str) -> None:
+    """Forget a storefront token: it is refused from now on. Raises DomainError where there is none of this name."""
+    tenant = _lock_tenant(slug)
+    with as_tenant(tenant):
+        count, _ = StorefrontToken.objects.filter(name=name).delete()
+        if not count:
+            raise DomainError(f"{slug} has no storefront token {name!r}.", code="NOT_FOUND", field="name")
+    _raise_door_version(tenant)
+
+
+def storefront_token_digest(secret: str) -> str:
+    """Return what is kept of a token's secret; it has 256 bits of chance, so that one round of a hash is enough."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def _lock_tenant(slug: str) -> Tenant:
     tenant = Tenant.objects.select_for_update().filter(slug=slug).first()
     if tenant is None:
         raise TenantNotFound(f"There is no tenant {slug!r}; `manage.py tenant list` shows them.", field="slug")
-    tenant.status = status
-    tenant.save(update_fields=["status"])
     return tenant
+
+
+def _change_tenant(slug: str, **changes: Any) -> Tenant:
+    tenant = _lock_tenant(slug)
+    for name, value in changes.items():
+        setattr(tenant, name, value)
+    tenant.save(update_fields=list(changes))
+    return tenant
+
+
+def _raise_door_version(tenant: Tenant) -> None:
+    tenant.door_version += 1
+    tenant.save(update_fields=["door_version"])
 
 
 def create_channel(

@@ -1,8 +1,8 @@
 """Reads of tenants, domains, channels and people."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.db import connections
 
 from commerce.db import replicas
 from commerce.db.rows import fetch
-from tenants.models import Channel, GroupMember, PermissionGroup, Tenant, User
+from tenants.models import Channel, GroupMember, PermissionGroup, StorefrontToken, Tenant, TrustedDocument, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class TenantRecord:
     name: str
     status: str
     default_language: str
+    plan: str = "standard"
+    limits: Mapping[str, int] = field(default_factory=dict)
+    documents_only: bool = False
+    door_version: int = 1
 
     @property
     def is_active(self) -> bool:
@@ -37,7 +41,8 @@ def _find_host(alias: str, host: str) -> tuple[Any, ...] | None:
 
 
 _BY_HOST = """
-SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language
+SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language,
+       t.plan, t.limits, t.documents_only, t.door_version
 FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s
 """
 
@@ -45,7 +50,28 @@ FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host =
 def get_tenant_by_host(host: str) -> TenantRecord | None:
     """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed."""
     row = replicas.reading_primary(lambda alias: _find_host(alias, host))
-    return TenantRecord(*row) if row else None
+    return TenantRecord(*row[:7], json.loads(row[7]), *row[8:]) if row else None
+
+
+def find_document(key: str) -> str | None:
+    """Return the text of a trusted document of the scope's tenant, or None. One statement."""
+    found = fetch("SELECT text FROM tenants_trusteddocument WHERE key = %s", [key])
+    return found[0][0] if found else None
+
+
+def list_token_digests() -> list[str]:
+    """Return the digests of the storefront tokens of the scope's tenant. One statement."""
+    return [digest for (digest,) in fetch("SELECT digest FROM tenants_storefronttoken")]
+
+
+def list_documents() -> list[TrustedDocument]:
+    """Return the trusted documents of the scope's tenant, by key."""
+    return list(TrustedDocument.objects.order_by("key"))
+
+
+def list_storefront_tokens() -> list[StorefrontToken]:
+    """Return the storefront tokens of the scope's tenant, by name."""
+    return list(StorefrontToken.objects.order_by("name"))
 
 
 def get_tenant_by_slug(slug: str) -> Tenant | None:

@@ -1,17 +1,20 @@
 import getpass
 import os
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from commerce.errors import DomainError
+from commerce.graphql.limits import Limits
+from commerce.ratelimit import plan_limit
 from tenants import operations, queries
 from tenants.models import Tenant
 
 
 class Command(BaseCommand):
-    help = "Create, list, suspend and resume tenants, and give them hosts (as the platform role, audited)."
+    help = "Create, list, suspend and resume tenants, give them hosts, limits and tokens (as platform role, audited)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -32,6 +35,19 @@ class Command(BaseCommand):
         add_domain = verbs.add_parser("add-domain", help="give a tenant another host name")
         add_domain.add_argument("slug")
         add_domain.add_argument("host")
+        limits = verbs.add_parser("limits", help="show a tenant's GraphQL limits, or change some")
+        limits.add_argument("slug")
+        limits.add_argument("limits", nargs="*", metavar="NAME=VALUE", help="depth=20; depth= for the settings' value")
+        only = verbs.add_parser("documents-only", help="run trusted documents alone (manage.py documents), or any")
+        only.add_argument("slug")
+        only.add_argument("switch", choices=["on", "off"])
+        plan = verbs.add_parser("plan", help="put a tenant on a plan of RATE_LIMIT_PLANS: its requests a minute")
+        plan.add_argument("slug")
+        plan.add_argument("plan")
+        token = verbs.add_parser("storefront-token", help="make a token for a server that renders for many shoppers")
+        token.add_argument("slug")
+        token.add_argument("--name", default="storefront", help="to tell tokens apart (default: storefront)")
+        token.add_argument("--revoke", action="store_true", help="revoke the token of this name instead")
         for name, verb_parser in verbs.choices.items():
             if name != "list":
                 verb_parser.add_argument("--reason", default="operator's request", help="kept in the audit")
@@ -79,11 +95,37 @@ class Command(BaseCommand):
         operations.set_tenant_status(slug=slug, status=Tenant.Status.ACTIVE)
         return f"resumed {slug}"
 
+    def _limits(self, *, slug: str, limits: list[str], **_: Any) -> str:
+        tenant = operations.set_tenant_limits(slug=slug, limits=dict(map(_limit, limits)))
+        found = asdict(Limits.from_settings().with_values(tenant.limits))
+        return "\n".join(f"{name}={value}{' (own)' if name in tenant.limits else ''}" for name, value in found.items())
+
+    def _documents_only(self, *, slug: str, switch: str, **_: Any) -> str:
+        operations.set_documents_only(slug=slug, documents_only=switch == "on")
+        return f"{slug} runs {'trusted documents alone' if switch == 'on' else 'any document'}"
+
+    def _plan(self, *, slug: str, plan: str, **_: Any) -> str:
+        operations.set_tenant_plan(slug=slug, plan=plan)
+        return f"{slug} has the plan {plan}: {plan_limit(plan)} requests a minute"
+
+    def _storefront_token(self, *, slug: str, name: str, revoke: bool, **_: Any) -> str:
+        if revoke:
+            operations.revoke_storefront_token(slug=slug, name=name)
+            return f"revoked the storefront token {name} of {slug}"
+        return operations.create_storefront_token(slug=slug, name=name)
+
     def _add_domain(self, *, slug: str, host: str, **_: Any) -> str:
         tenant = queries.get_tenant_by_slug(slug)
         if tenant is None:
             raise operations.TenantNotFound(f"There is no tenant {slug!r}.", field="slug")
         return f"{operations.add_domain(tenant=tenant, host=host).host} leads to {slug}"
+
+
+def _limit(text: str) -> tuple[str, int | None]:
+    name, separator, value = text.partition("=")
+    if not separator or (value and not (value.isascii() and value.isdigit())):
+        raise DomainError(f"{text!r} is no limit such as depth=20, or depth= for the settings' value.", field="limits")
+    return name, int(value) if value else None
 
 
 def _operator() -> str:
