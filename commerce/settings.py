@@ -34,6 +34,7 @@ USE_X_FORWARDED_HOST = False
 INSTALLED_APPS = [
     "commerce",
     "commerce.db",
+    "commerce.cache",
     "commerce.outbox",
     "tenants",
     "catalog",
@@ -135,6 +136,12 @@ TENANT_GUARD = True
 # --- Redis and Celery -------------------------------------------------------------------------------
 
 REDIS_CACHE_URL = env.str("REDIS_CACHE_URL", default="redis://127.0.0.1:6379/0")
+# Answers are kept so many seconds, at most 600, unless RESPONSE_CACHE=0; none of more bytes than RESPONSE_CACHE_LARGEST.
+RESPONSE_CACHE = env.bool("RESPONSE_CACHE", default=True)
+RESPONSE_CACHE_TTL = env.int("RESPONSE_CACHE_TTL", default=600)
+RESPONSE_CACHE_LARGEST = env.int("RESPONSE_CACHE_LARGEST", default=1024 * 1024)
+if not 1 <= RESPONSE_CACHE_TTL <= 600:
+    raise ValueError(f"RESPONSE_CACHE_TTL is 1 to 600 seconds, not {RESPONSE_CACHE_TTL}.")
 REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", default="redis://127.0.0.1:6380/0")
 # Delivered events are kept this long; dead ones until somebody has seen to them.
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 TIMEOUT = 0.25  # seconds to connect, and again for each reply
+PATIENT_TIMEOUT = 1.0  # the same for what is worth waiting for: to outdate answers
 PAUSE = 1.0  # seconds without Redis after it has failed
 LOG_EVERY = 60.0  # seconds between two complaints
 
@@ -27,14 +28,15 @@ class RedisUnavailable(Exception):
 class CacheRedis:
     """A Redis that may be gone, slow or full; any number of threads may share it, and processes fork it.
 
-    After a failure to connect or to answer in time it is left alone for PAUSE seconds; one caller then tries
+    After a failure to connect or to answer in time it is left alone for `pause` seconds; one caller then tries
     it, the others go on without it until that has succeeded.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> None:
         self._client = redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
+        self._pause = pause
         self._lock = Lock()
         self._retry_at: float | None = None  # None: it answers
         self._complain_at = 0.0
@@ -46,7 +48,7 @@ class CacheRedis:
             answer = question(self._client)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             with self._lock:
-                self._retry_at = time.monotonic() + PAUSE
+                self._retry_at = time.monotonic() + self._pause
             self._complain(error)
             raise RedisUnavailable(str(error)) from error
         except redis.RedisError as error:  # it is full, read-only, or refuses the command
@@ -64,7 +66,7 @@ class CacheRedis:
             now = time.monotonic()
             if self._retry_at is not None and now < self._retry_at:
                 raise RedisUnavailable("Redis failed less than a second ago.")
-            self._retry_at = now + PAUSE  # this caller tries it
+            self._retry_at = now + self._pause  # this caller tries it
 
     def _complain(self, error: Exception) -> None:
         with self._lock:
@@ -80,6 +82,16 @@ def cache_redis() -> CacheRedis:
     return _of_url(settings.REDIS_CACHE_URL)
 
 
+def patient_redis() -> CacheRedis:
+    """Return the way to the same Redis for those who outdate what is in it: they always try, and wait longer."""
+    return _patient_of_url(settings.REDIS_CACHE_URL)
+
+
 @cache
 def _of_url(url: str) -> CacheRedis:
     return CacheRedis(url)
+
+
+@cache
+def _patient_of_url(url: str) -> CacheRedis:
+    return CacheRedis(url, timeout=PATIENT_TIMEOUT, pause=0)
