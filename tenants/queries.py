@@ -33,11 +33,10 @@ class TenantRecord:
         return self.status == Tenant.Status.ACTIVE
 
 
-def _find_host(alias: str, host: str) -> tuple[Any, ...] | None:
+def _find_host(alias: str, host: str) -> Any:
     with connections[alias].cursor() as cursor:
         cursor.execute(_BY_HOST, [host])
-        row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+        return cursor.fetchone()
 
 
 _BY_HOST = """
