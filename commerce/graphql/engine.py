@@ -10,6 +10,7 @@ what graphql-core does with the same values, error by error.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -35,10 +36,13 @@ from graphql.pyutils import Path, Undefined, is_iterable
 from commerce.graphql.batch import rows_in
 from commerce.graphql.context import Context
 from commerce.graphql.info import Info
-from commerce.graphql.plan import FieldPlan, LevelPlan
+from commerce.graphql.plan import FieldPlan, LevelPlan, row_builder
 from commerce.graphql.reference import Discard
 
 _NONE = type(None)
+_NULL = id(None)
+_LISTS = {list, tuple, _NONE}
+_NO_ROWS = (Exception, type(Undefined))
 _INT = range(-(2**31), 2**31)
 
 
@@ -122,8 +126,8 @@ class Execution:
                 break  # the second pass comes no further in any row
         if not columns:
             return [{} for _ in rows]
-        keys = plan.keys
-        return [dict(zip(keys, values, strict=False)) for values in zip(*columns, strict=True)]
+        build = plan.build if len(columns) == len(plan.keys) else row_builder(plan.keys[: len(columns)])
+        return build(columns)
 
     def _column(self, field: FieldPlan, rows: list[Any]) -> Sequence[Any]:
         """Return the completed value of a field for each row, with Failures in it."""
@@ -132,12 +136,19 @@ class Execution:
         try:
             values = self._read(field, rows)
             if not field.is_leaf:
-                distinct = _distinct(field, values)
+                distinct, plain = _gather(field, values)
         except Exception as error:
             return [self._fail(error)] * len(rows)
         if field.is_leaf:
             return self._leaves(field, values)
-        return self._place(field, values, self._objects(field, distinct))
+        has_null = distinct.pop(_NULL, self) is None
+        made = self._objects(field, distinct)
+        if not plain:
+            return [self._put(field.declared, value, made) for value in values]
+        if has_null:
+            made[_NULL] = None
+            self.failed |= field.item_required if field.depth else field.required
+        return self._place(field, values, made)
 
     def _read(self, field: FieldPlan, rows: list[Any]) -> Sequence[Any]:
         arguments = field.arguments.values(self.variables) if field.arguments else {}
@@ -263,9 +274,13 @@ class Execution:
             _is_never_awaitable,
         )
 
-    def _place(self, field: FieldPlan, values: Sequence[Any], made: Mapping[int, Any]) -> list[Any]:
-        """Return what was made of the rows in the places of the rows."""
-        return [self._put(field.declared, value, made) for value in values]
+    def _place(self, field: FieldPlan, values: Sequence[Any], made: dict[int, Any]) -> list[Any]:
+        """Return what was made of the rows in their places; there are rows, lists of rows and nulls only."""
+        if field.depth == 0:
+            return [made[key] for key in map(id, values)]
+        if field.required and None in values:
+            self.failed = True
+        return [None if value is None else [made[key] for key in map(id, value)] for value in values]
 
     def _put(self, declared: GraphQLOutputType, value: Any, made: Mapping[int, Any]) -> Any:
         required = isinstance(declared, GraphQLNonNull)
@@ -339,11 +354,27 @@ def _is_plain(field: FieldPlan, values: Sequence[Any]) -> bool:
     return field.named is not GraphQLFloat or all(isfinite(value) for value in values if value is not None)
 
 
-def _distinct(field: FieldPlan, values: Sequence[Any]) -> dict[int, Any]:
-    """Return the rows in the values of a field, each once, by their ids."""
+def _gather(field: FieldPlan, values: Sequence[Any]) -> tuple[dict[int, Any], bool]:
+    """Return the rows in the values of a field, each once, by their ids, and whether it is a plain case.
+
+    That is one of rows or lists of rows, with nulls in them, but nothing else.
+    """
     if field.depth == 0:
-        return {id(row): row for row in values if not (row is None or isinstance(row, Exception))}
-    return {id(row): row for value in values for row in rows_in(value, field.declared)}
+        rows = values
+    elif field.depth == 1 and set(map(type, values)) <= _LISTS:
+        rows = list(chain.from_iterable(filter(None, values)))
+    else:
+        return _gather_deep(field, values)
+    kinds = set(map(type, rows))
+    if not kinds <= field.row_types:
+        if any(issubclass(kind, _NO_ROWS) for kind in kinds):
+            return _gather_deep(field, values)
+        field.row_types.update(kinds)
+    return dict(zip(map(id, rows), rows, strict=True)), True
+
+
+def _gather_deep(field: FieldPlan, values: Sequence[Any]) -> tuple[dict[int, Any], bool]:
+    return {id(row): row for value in values for row in rows_in(value, field.declared) if row is not Undefined}, False
 
 
 def _is_by_class(check: Any) -> bool:

@@ -6,6 +6,7 @@ is conditional. The selection of a type is compiled when a row of that type is f
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -79,6 +80,7 @@ class FieldPlan:
     declared: GraphQLOutputType
     named: Any
     required: bool
+    item_required: bool  # of a list
     depth: int  # of lists
     is_leaf: bool
     plain: frozenset[type]
@@ -90,6 +92,7 @@ class FieldPlan:
     source: Source
     levels: dict[str, "LevelPlan"] = field(default_factory=dict)
     type_names: dict[type, str] = field(default_factory=dict)
+    row_types: set[type] = field(default_factory=lambda: {type(None)})  # met so far
 
     def level(self, type_name: str) -> "LevelPlan":
         """Return the plan of the rows of one object type below this field."""
@@ -110,13 +113,27 @@ class LevelPlan:
     owner: GraphQLObjectType
     keys: tuple[str, ...]
     fields: tuple[FieldPlan, ...]
+    build: Callable[[list[Sequence[Any]]], list[dict[str, Any]]]
     fitting: dict[type, bool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, owner: GraphQLObjectType, nodes: Mapping[str, list[FieldNode]], source: Source) -> "LevelPlan":
         """Return the plan of the fields that were collected for an object type, by response key."""
         fields = tuple(_field(owner, key, found, source) for key, found in nodes.items())
-        return cls(owner, tuple(nodes), fields)
+        return cls(owner, tuple(nodes), fields, row_builder(tuple(nodes)))
+
+
+@lru_cache(4096)
+def row_builder(keys: tuple[str, ...]) -> Callable[[list[Sequence[Any]]], list[dict[str, Any]]]:
+    """Return a function that makes the dicts of a level from its columns, one column for each key.
+
+    It is a comprehension over a dict display, written out: 3 to 6 times as fast as `dict(zip(keys, values))`.
+    """
+    names = [f"value{number}" for number in range(len(keys))]
+    pairs = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, names, strict=True))
+    code = f"lambda columns: [{{{pairs}}} for {', '.join(names)}, in zip(*columns)]" if keys else "lambda columns: []"
+    builder: Callable[[list[Sequence[Any]]], list[dict[str, Any]]] = eval(code)  # noqa: S307 (keys are names of GraphQL)
+    return builder
 
 
 def compile_plan(source: Source) -> LevelPlan:
@@ -167,6 +184,7 @@ def _field(owner: GraphQLObjectType, key: str, nodes: list[FieldNode], source: S
         declared=definition.type,
         named=named,
         required=isinstance(definition.type, GraphQLNonNull),
+        item_required=_has_required_items(definition.type),
         depth=_depth(definition.type),
         is_leaf=is_leaf_type(named),
         plain=_PLAIN.get(named, _NO_TYPES) if is_leaf_type(named) else _NO_TYPES,
@@ -181,6 +199,12 @@ def _field(owner: GraphQLObjectType, key: str, nodes: list[FieldNode], source: S
 
 def _nothing(*_: Any, **__: Any) -> Sequence[Any]:
     return ()
+
+
+def _has_required_items(declared: GraphQLOutputType) -> bool:
+    if isinstance(declared, GraphQLNonNull):
+        return _has_required_items(declared.of_type)
+    return isinstance(declared, GraphQLList) and isinstance(declared.of_type, GraphQLNonNull)
 
 
 def _depth(declared: GraphQLOutputType) -> int:
