@@ -20,13 +20,17 @@ class ScopeError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """An open scope: the tenant's number (None: all tenants, platform role only), alias, mode and role."""
+    """An open scope: the tenant's number (None: all tenants, platform role only), alias, mode and role.
+
+    `time_limit` is that of each statement, in milliseconds (None: the role's).
+    """
 
     tenant_id: int | None
     alias: str
     read_only: bool = False
     role: str | None = None
     along_indexes: bool = False
+    time_limit: int | None = None
 
     @property
     def begin_sql(self) -> str:
@@ -40,6 +44,8 @@ class Scope:
             statements += [f"SET LOCAL {name} = off" for name in ("enable_sort", "enable_seqscan", "jit")]
             # No plan depends on the values then, and planning takes longer than running.
             statements.append("SET LOCAL plan_cache_mode = force_generic_plan")
+        if self.time_limit is not None:
+            statements.append(f"SET LOCAL statement_timeout = {int(self.time_limit)}")
         if self.tenant_id is not None:
             statements.append(f"SET LOCAL {SETTING} = '{int(self.tenant_id)}'")
         return "; ".join(statements)
@@ -63,7 +69,12 @@ def current_tenant_id() -> int:
 
 @contextmanager
 def tenant_scope(
-    tenant_id: int, *, read_only: bool = False, using: str = "default", along_indexes: bool = False
+    tenant_id: int,
+    *,
+    read_only: bool = False,
+    using: str = "default",
+    along_indexes: bool = False,
+    time_limit: int | None = None,
 ) -> Iterator[Scope]:
     """Open a transaction that sees and writes the rows of one tenant, and no other's.
 
@@ -71,10 +82,11 @@ def tenant_scope(
     (REPEATABLE READ) and PostgreSQL refuses writes. It commits at the end, or rolls back on an exception.
     `along_indexes` has rows found by an index, and in order wherever one has that order: the planner does
     not know the tenant, takes it for one of average size, and would read and sort all rows of a large one.
+    `time_limit` is that of each statement in milliseconds; one that takes longer fails.
     A scope of the same tenant inside it is a savepoint. Raises ScopeError inside a scope of another
     tenant, inside a transaction that has none, or when a writing scope is opened inside a reading one.
     """
-    wanted = Scope(tenant_id=int(tenant_id), alias=using, read_only=read_only, along_indexes=along_indexes)
+    wanted = Scope(int(tenant_id), using, read_only, along_indexes=along_indexes, time_limit=time_limit)
     with _open(wanted) as scope:
         yield scope
 

@@ -1,5 +1,7 @@
 """What one operation carries from the door to its resolvers."""
 
+import math
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
@@ -7,6 +9,7 @@ from typing import Any, Literal, TypeVar, cast
 from django.http import HttpRequest
 
 from commerce.graphql.calls import Calls
+from commerce.graphql.errors import LimitExceeded
 
 T = TypeVar("T")
 
@@ -34,6 +37,22 @@ class Context:
     memo: dict[Hashable, Any] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     discarded: bool = False
+    time_limit: int = 0  # milliseconds; 0: none
+    deadline: float = math.inf
+
+    def start(self, time_limit: int) -> None:
+        """Begin to measure the time of an operation that may take so many milliseconds."""
+        self.time_limit = time_limit
+        self.deadline = time.monotonic() + time_limit / 1000
+
+    def check_time(self) -> None:
+        """Raise LimitExceeded once the operation has taken longer than it may.
+
+        Asked before each call of a resolver, and when one has failed: PostgreSQL ends a statement that takes
+        so long, and what is to be told is why.
+        """
+        if time.monotonic() >= self.deadline:
+            raise LimitExceeded(f"The operation takes longer than the limit of {self.time_limit} ms (time).")
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returned when `key` was first asked for.

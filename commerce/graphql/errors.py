@@ -27,6 +27,10 @@ class PermissionDenied(GraphQLError):
         )
 
 
+class LimitExceeded(GraphQLError):
+    """A document asks for more than its tenant allows, or an operation takes longer."""
+
+
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
     """Return the errors as clients see them.
 

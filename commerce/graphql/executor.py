@@ -59,6 +59,7 @@ class Prepared:
     variables: Mapping[str, Any]
     query: Query
     selected: PlannedOperation
+    limits: Limits
 
 
 class Executor:
@@ -96,7 +97,7 @@ class Executor:
         if isinstance(variables, list):
             raise Refused(variables)
         selected.check_cost(variables, limits)
-        return Prepared(selected.described, variables, query, selected)
+        return Prepared(selected.described, variables, query, selected, limits)
 
     def run(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
         """Run an operation and return its answer, rendered before its scope is left.
@@ -104,6 +105,7 @@ class Executor:
         A query runs in one scope; a mutation in one scope per field, one after the other.
         """
         described = prepared.operation
+        context.start(prepared.limits.time)
         execution = self._execution(prepared, context, lambda: open_scope(described))
         if described.kind == "mutation":
             return _answer(*execution.run())

@@ -11,7 +11,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
@@ -22,6 +21,7 @@ from graphql import (
 
 from commerce.errors import DomainError
 from commerce.graphql.costs import Cost, Costs
+from commerce.graphql.errors import LimitExceeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class OperationMeasures:
         return f"The {self.node.operation.value}{name}"
 
     def check_cost(self, variables: Mapping[str, Any], limits: Limits) -> None:
-        """Raise GraphQLError if the operation costs too much with these values of its variables, defaults in."""
+        """Raise LimitExceeded if the operation costs too much with these values of its variables, defaults in."""
         _refuse(self.title + " has an estimated cost of {}", self.cost.evaluate(variables), "cost", limits, self.node)
 
 
@@ -101,7 +101,7 @@ class Measures:
     operations: tuple[OperationMeasures, ...]
 
     def check(self, limits: Limits) -> None:
-        """Raise GraphQLError with the first limit that the document exceeds, by how much, and where."""
+        """Raise LimitExceeded with the first limit that the document exceeds, by how much, and where."""
         _refuse("The document has {} tokens", self.tokens, "tokens", limits)
         for operation in self.operations:
             title, node = operation.title, operation.node
@@ -144,10 +144,6 @@ def _refuse(what: str, found: int, name: str, limits: Limits, operation: Operati
     limit = getattr(limits, name)
     if found > limit:
         raise LimitExceeded(f"{what.format(found)}, which exceeds the limit of {limit} ({name}).", operation)
-
-
-class LimitExceeded(GraphQLError):
-    """A document asks for more than its tenant allows, or an operation takes longer."""
 
 
 def _tokens(document: DocumentNode) -> int:
