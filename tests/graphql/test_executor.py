@@ -5,7 +5,7 @@ from graphql import get_introspection_query, parse
 
 from commerce.graphql.compiled import Document, Documents
 from commerce.graphql.executor import Executor
-from commerce.graphql.limits import Limits
+from commerce.graphql.limits import Limits, measure
 
 from .toy import Outcome, Scopes, run, schema
 
@@ -160,18 +160,19 @@ def test_typename_of_a_mutation_needs_no_scope():
 def test_valid_documents_are_checked_once_and_the_oldest_is_dropped():
     checked = []
 
-    def check(text, digest):
+    def check(text, digest, limits):
         checked.append(text)
-        return Document(schema, parse("{ word }"), digest)
+        node = parse("{ word }")
+        return Document(schema, node, digest, measure(node, schema))
 
     documents = Documents(check, size=2)
-    first = documents.get("a")
-    assert documents.get("a") is first
-    documents.get("b")
-    documents.get("a")
-    documents.get("c")  # drops b
-    documents.get("a")
-    documents.get("b")
+    first = documents.get("a", Limits())
+    assert documents.get("a", Limits()) is first
+    documents.get("b", Limits())
+    documents.get("a", Limits())
+    documents.get("c", Limits())  # drops b
+    documents.get("a", Limits())
+    documents.get("b", Limits())
     assert checked == ["a", "b", "c", "b"]
     assert len(documents) == 2
     assert first.hash == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
