@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from commerce.addresses import is_trusted_proxy
-from tenants import queries
+from tenants import hosts
 from tenants.queries import TenantRecord
 
 OPEN_PATHS = ("/health/",)
@@ -23,7 +23,7 @@ class TenantMiddleware:
         if request.path.startswith(OPEN_PATHS):
             return self.get_response(request)
         host, port = _host(request)
-        tenant = queries.get_tenant_by_host(host) if host else None
+        tenant = hosts.find(host) if host else None
         if tenant is None:
             return _refuse(request, 404, "TENANT_NOT_FOUND", f"No shop is served at the host {host!r}.")
         if not tenant.is_active:

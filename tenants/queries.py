@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connections
 
 from commerce.db import replicas
+from commerce.db.positions import Position
 from commerce.db.rows import fetch
 from tenants.models import Channel, GroupMember, PermissionGroup, StorefrontToken, Tenant, TrustedDocument, User
 
@@ -46,10 +47,24 @@ FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host =
 """
 
 
-def get_tenant_by_host(host: str) -> TenantRecord | None:
-    """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed."""
-    row = replicas.reading_primary(lambda alias: _find_host(alias, host))
-    return TenantRecord(*row[:7], json.loads(row[7]), *row[8:]) if row else None
+_LIMITS = 7  # their column
+
+
+def get_tenant_by_host(host: str, at_least: Position | None = None) -> TenantRecord | None:
+    """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed.
+
+    A replica is asked only where it has replayed `at_least`, or while the primary is gone and nothing is said.
+    """
+
+    def find(alias: str) -> Any:
+        return _find_host(alias, host)
+
+    row = replicas.reading_primary(find) if at_least is None else replicas.reading(find, at_least=at_least)
+    if row is None:
+        return None
+    columns = list(row)
+    columns[_LIMITS] = json.loads(columns[_LIMITS])
+    return TenantRecord(*columns)
 
 
 def find_document(key: str) -> str | None:
