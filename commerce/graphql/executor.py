@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from commerce.graphql.limits import Limits, measure
 from commerce.graphql.plan import NotPlanned
 from commerce.graphql.reference import Reference
 from commerce.observability.metrics import graphql_fallbacks
+from commerce.ratelimit import UNLIMITED, Check
 
 __all__ = ["Answer", "Executor", "OpenScope", "Prepared", "Query", "Refused", "render"]
 
@@ -43,12 +45,17 @@ class Query:
 class Answer:
     """An HTTP status, and JSON with `data`, `errors` or both; with status 400 there is no `data`.
 
-    `clean` tells whether there is data and no error: only such an answer may be kept for others.
+    `clean` tells whether there is data and no error: only such an answer may be kept for others, by the
+    topics that it was made from and until the moment at which it ends by itself. `check` is the taking from
+    the rate limits that it was given after.
     """
 
     status: int
     body: bytes
     clean: bool = False
+    topics: tuple[str, ...] = ()
+    valid_until: datetime | None = None
+    check: Check = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
