@@ -96,6 +96,11 @@ class Document:
         if len(found) == 1:
             self._operations[None] = next(iter(self._operations.values()))
 
+    @property
+    def names(self) -> list[str | None]:
+        """The names of the operations; None is that of one without a name, or of the only one."""
+        return list(self._operations)
+
     def operation(self, name: str | None) -> PlannedOperation:
         """Return an operation by its name, the only one if none is given, or raise Refused."""
         if found := self._operations.get(name):

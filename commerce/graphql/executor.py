@@ -19,7 +19,7 @@ from commerce.graphql.compiled import Document, Documents, PlannedOperation, Ref
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.engine import Execution
 from commerce.graphql.errors import format_errors
-from commerce.graphql.limits import Limits, measure
+from commerce.graphql.limits import Limits, default_values, measure
 from commerce.graphql.plan import NotPlanned
 from commerce.graphql.reference import Reference
 from commerce.observability.metrics import graphql_fallbacks
@@ -105,6 +105,16 @@ class Executor:
             raise Refused(variables)
         selected.check_cost(variables, limits)
         return Prepared(selected.described, variables, query, selected, limits)
+
+    def check(self, text: str, limits: Limits) -> None:
+        """Raise Refused unless a document has operations and each may run, with the defaults of its variables."""
+        document = self.documents.get(text, limits)
+        document.operation(next(iter(document.names), None))
+        for name in document.names:
+            operation = document.operation(name)
+            if operation.refusal:
+                raise Refused([operation.refusal])
+            operation.check_cost(default_values(operation.node), limits)
 
     def run(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
         """Run an operation and return its answer, rendered before its scope is left.

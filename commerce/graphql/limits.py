@@ -13,6 +13,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLSchema,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -109,6 +110,12 @@ class Measures:
             _refuse(title + " selects {} fields", operation.fields, "fields", limits, node)
             _refuse(title + " runs {} mutations", operation.mutations, "mutations", limits, node)
         _refuse("The document uses {} aliases", self.aliases, "aliases", limits)
+
+
+def default_values(operation: OperationDefinitionNode) -> dict[str, int]:
+    """Return the variables of an operation whose defaults are whole numbers, which may be sizes of lists."""
+    defaults = {node.variable.name.value: node.default_value for node in operation.variable_definitions}
+    return {name: int(value.value) for name, value in defaults.items() if isinstance(value, IntValueNode)}
 
 
 def measure(document: DocumentNode, schema: GraphQLSchema) -> Measures:
