@@ -73,6 +73,11 @@ def publish_many(events: Iterable[NewEvent]) -> list[UUID]:
     The same rules as for `publish`; no event makes no statement.
     """
     tenant_id, alias = _writing_scope()
+    return insert(events, tenant_id=tenant_id, alias=alias)
+
+
+def insert(events: Iterable[NewEvent], *, tenant_id: int, alias: str) -> list[UUID]:
+    """Write a tenant's events into the transaction that is open on a connection, and return their ids."""
     ids: list[UUID] = []
     with connections[alias].cursor() as cursor:
         for chunk in _chunks(events):

@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.utils.module_loading import autodiscover_modules
 
+from commerce.outbox import debts
 from commerce.outbox.claims import ALIAS
 from commerce.outbox.relay import Relay
 
@@ -23,9 +24,11 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
         if once:
+            debts.settle_once()
             self.stdout.write(f"relay finished {relay.drain()} events")
         else:
-            relay.run(on_ready=lambda: self._say("relay is ready"))
+            with debts.settling_marks():
+                relay.run(on_ready=lambda: self._say("relay is ready"))
             self._say("relay has stopped")
 
     def _say(self, line: str) -> None:
