@@ -1,5 +1,193 @@
+"""`make bench`: load what is missing, measure, print the tables."""
+
+import argparse
+import contextlib
+import statistics
 import sys
-from tests.bench import ground
-from tests.bench.facts import FULL, QUICK
-with ground.bench_stack() as stack:
-    ground.prepare(stack, (QUICK if "q" in sys.argv else FULL).towns)
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import psycopg
+
+from commerce.stack.errors import StackError
+from commerce.stack.layout import Stack
+from commerce.stack.processes import Interrupted, raise_on_signals
+from tests.bench import ground, measure, report, statements
+from tests.bench.facts import FULL, QUICK, Facts, Plan, Town, host_of
+from tests.bench.ground import BenchError, Web, say
+from tests.bench.measure import GRAPHQL, LIMIT, Figures, Prepared, Processes
+from tests.bench.operations import OPERATIONS, Budget, Operation, Shop
+from tests.bench.report import Flat, Measured
+
+CONNECTIONS = (1, 16)
+ROUNDS = 3
+# What the web process is told so that it stores no answers.
+UNCACHED = {"RESPONSE_CACHE": "0"}
+FLAT = ("list", "product", "categories")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the bench and return its exit code: 0 where it ran, whatever the figures are."""
+    options = _parser().parse_args(arguments)
+    raise_on_signals()
+    try:
+        with ground.bench_stack() as stack:
+            _run(stack, QUICK if options.quick else FULL, options)
+    except (BenchError, StackError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except Interrupted as interruption:
+        return 128 + interruption.number
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small shops and short runs, for trying")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--profile", action="store_true", help="profile the slowest operation afterwards")
+    parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(o.name for o in OPERATIONS)}; no flatness")
+    return parser
+
+
+def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
+    began = time.monotonic()
+    chosen = [operation for operation in OPERATIONS if not options.only or operation.name in options.only.split(",")]
+    if not chosen:
+        raise BenchError(f"--only {options.only} names none of {', '.join(o.name for o in OPERATIONS)}.")
+    towns = [plan.main] if options.only else plan.towns
+    ground.prepare(stack, towns)
+    bench = Bench(stack, plan.seconds)
+    command = "make bench" + "".join(f" {name.upper()}=1" for name in ("quick", "profile") if getattr(options, name))
+    text = f"{report.heading(stack, command, plan.main)}\n\n"
+    rows = bench.operations(plan.main, chosen)
+    text += report.operations_table(rows)
+    flats = []
+    if not options.only:
+        by_shops = bench.flatness(plan.by_shops, FLAT)
+        by_size = bench.flatness(plan.by_size, FLAT)
+        text += f"\n\n{report.flat_table(by_shops, 'more shops: server + PostgreSQL ms')}"
+        text += f"\n\n{report.flat_table(by_size, 'a larger shop: server + PostgreSQL ms')}"
+        flats = [*by_shops, *by_size]
+    print(text, flush=True)
+    for line in report.over(rows, flats) or ["Everything is within its budget."]:
+        print(line)
+    if options.write:
+        report.write(text)
+        say(f"Written to {report.PAGE}.")
+    say(f"That took {(time.monotonic() - began) / 60:.1f} minutes.")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an operation is answered: by a web process with this environment, at this address."""
+
+    name: str
+    environment: dict[str, str]
+    path: str
+
+    def budget(self, operation: Operation) -> Budget:
+        return {"uncached": operation.uncached, "cached": operation.cached}.get(self.name, Budget())
+
+
+WAYS = (Way("uncached", UNCACHED, GRAPHQL), Way("cached", {}, GRAPHQL), Way("limit", UNCACHED, LIMIT))
+
+
+class Bench:
+    """A stack that is measured for so many seconds at a time."""
+
+    def __init__(self, stack: Stack, seconds: float) -> None:
+        self.stack = stack
+        self.seconds = seconds
+        pids = {name: stack.state.processes[name].identity.pid for name in ground.SERVERS}
+        self.postgres = (pids["primary"], pids["standby"])
+        self.redis = (pids["cache"], pids["broker"])
+
+    def operations(self, town: Town, chosen: Sequence[Operation]) -> list[Measured]:
+        """Measure operations in a town: uncached, cached where answers are, and the limit."""
+        shop = self._shop(town)
+        found: dict[tuple[str, str], list[Measured]] = {}
+        for way in WAYS:
+            counts = self._counts(town, shop, chosen, way)
+            with ground.web(self.stack, town.name, more=way.environment) as web:
+                for operation in chosen:
+                    prepared = _warm(web, shop, operation, way.path)
+                    if way.name == "cached" and not prepared.hits:
+                        say(f"{operation.title}: answers are not cached")
+                        continue
+                    say(f"measuring: {operation.title}, {way.name}")
+                    found[operation.name, way.name] = [
+                        Measured(
+                            operation,
+                            way.name,
+                            connections,
+                            self._measure(web, operation, prepared, connections, self.seconds),
+                            counts[operation.name],
+                            way.budget(operation),
+                        )
+                        for connections in CONNECTIONS
+                    ]
+        return [row for operation in chosen for way in WAYS for row in found.get((operation.name, way.name), [])]
+
+    def flatness(self, towns: Sequence[Town], names: Sequence[str]) -> list[Flat]:
+        """Measure operations in several towns by turns, and return the medians."""
+        chosen = [operation for operation in OPERATIONS if operation.name in names]
+        found: dict[tuple[str, str], list[Figures]] = defaultdict(list)
+        with contextlib.ExitStack() as webs:
+            asked = []
+            for town in towns:
+                say(f"preparing {town.words}")
+                web = webs.enter_context(ground.web(self.stack, town.name, more=UNCACHED))
+                shop = self._shop(town)
+                asked.append((town, web, {one.name: _warm(web, shop, one, GRAPHQL) for one in chosen}))
+            for turn in range(ROUNDS):
+                say(f"measuring by turns, {turn + 1} of {ROUNDS}")
+                for operation in chosen:
+                    for town, web, prepared in asked:
+                        figures = self._measure(web, operation, prepared[operation.name], 1, self.seconds / 2)
+                        found[operation.name, town.name].append(figures)
+        return [Flat(one, towns, [_median(found[one.name, town.name]) for town in towns]) for one in chosen]
+
+    def _measure(self, web: Web, operation: Operation, prepared: Prepared, connections: int, seconds: float) -> Figures:
+        processes = Processes(web.pid, self.postgres, self.redis)
+        return measure.run(web, operation, prepared, processes, connections=connections, seconds=seconds)
+
+    def _counts(self, town: Town, shop: Shop, chosen: Sequence[Operation], way: Way) -> dict[str, float]:
+        """Return the statements per request of each operation, once processes and caches are warm."""
+        say(f"counting statements, {way.name}")
+        counts = {}
+        with (
+            statements.logged(self.stack, town.name) as read,
+            ground.web(self.stack, town.name, more=way.environment) as web,
+        ):
+            for operation in chosen:
+                _warm(web, shop, operation, way.path)
+                read()
+                asked = len(measure.prepare(web, shop, operation, way.path).requests)
+                counts[operation.name] = sum(statement.is_counted for statement in read()) / asked
+        return counts
+
+    def _shop(self, town: Town) -> Shop:
+        """Return the first shop of a town."""
+        with psycopg.connect(ground.superuser_url(self.stack, town.name)) as connection:
+            statement = "SELECT t.id, t.public_id FROM tenants_tenant t JOIN tenants_domain d ON d.tenant_id = t.id"
+            found = connection.execute(f"{statement} WHERE d.host = %s", [host_of(0)]).fetchone()
+        assert found is not None
+        return Shop(Facts(town.sizes[0]), *found, host_of(0))
+
+
+def _warm(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:
+    """Ask until each worker has answered some, and return what the last answers were like."""
+    for _ in range(2):
+        measure.prepare(web, shop, operation, path)
+    return measure.prepare(web, shop, operation, path)
+
+
+def _median(found: Sequence[Figures]) -> Figures:
+    return Figures(*(statistics.median(getattr(figures, one.name) for figures in found) for one in fields(Figures)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

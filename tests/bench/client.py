@@ -12,9 +12,11 @@ import time
 import zlib
 from base64 import b64decode, b64encode
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 KEPT = 5  # strange answers
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Connection:
@@ -26,12 +28,12 @@ class Connection:
         self.requests = requests
         self.at = first % len(requests)
         self.buffer = bytearray()
-        self.end = 0
 
     def send(self) -> None:
         """Send the next request."""
         self.buffer.clear()
-        self.end = 0
+        self.blank = 0  # where the body begins, once the head is there
+        self.end: int | None = None  # where it ends, if the head says so
         self.at = (self.at + 1) % len(self.requests)
         self.started = time.perf_counter()
         self.socket.sendall(self.requests[self.at])
@@ -42,16 +44,30 @@ class Connection:
         if not chunk:
             raise ConnectionError(f"The server closed the connection after {bytes(self.buffer)!r}.")
         self.buffer += chunk
-        if not self.end:
-            blank = self.buffer.find(b"\r\n\r\n")
-            if blank < 0:
+        if not self.blank:
+            self.blank = self.buffer.find(b"\r\n\r\n") + 4
+            if self.blank < 4:
+                self.blank = 0
                 return None
-            self.blank = blank
-            head = bytes(self.buffer[:blank]).lower()
-            self.end = blank + 4 + int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(self.buffer) < self.end:
+            head = bytes(self.buffer[: self.blank]).lower()
+            length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+            self.end = self.blank + int(length) if length else None
+        if self.end is None and self.buffer.endswith(LAST_CHUNK):
+            return bytes(self.buffer[: self.blank]), b"".join(_chunks(self.buffer, self.blank))
+        if self.end is None or len(self.buffer) < self.end:
             return None
-        return bytes(self.buffer[: self.blank]), bytes(self.buffer[self.blank + 4 : self.end])
+        return bytes(self.buffer[: self.blank]), bytes(self.buffer[self.blank : self.end])
+
+
+def _chunks(buffer: bytearray, at: int) -> Iterator[bytes]:
+    """Yield the chunks of a body (RFC 9112, 7.1) that begins there and is whole."""
+    while True:
+        line = buffer.index(b"\r\n", at)
+        size = int(buffer[at:line], 16)
+        if not size:
+            return
+        yield bytes(buffer[line + 2 : line + 2 + size])
+        at = line + 4 + size
 
 
 class Load:
@@ -100,7 +116,7 @@ class Load:
         if not head.startswith(b"HTTP/1.1 200") or zlib.crc32(body) not in self.right[connection.at]:
             self.strangers += 1
             if len(self.strange) < KEPT:
-                self.strange.append((connection.at, b64encode(head + b"\r\n\r\n" + body).decode()))
+                self.strange.append((connection.at, b64encode(head + body).decode()))
         marker = head.lower().find(b"x-cache:")
         if marker >= 0:
             self.caches[head[marker + 8 :].partition(b"\r\n")[0].strip().lower().decode()] += 1

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psycopg
@@ -25,8 +26,7 @@ from tests.bench.facts import Town
 DIRECTORY = PROJECT / ".stack-bench"
 SERVERS = ("primary", "cache", "broker", "standby")
 TEMPLATE = "bench_template"
-# A loaded database is loaded again where one of these changes, or the rows do.
-SOURCES = ("deploy/roles.sql", "*/migrations/0*.py", "*/*/migrations/0*.py")
+MIGRATIONS = ("*/migrations/0*.py", "*/*/migrations/0*.py")
 
 
 class BenchError(Exception):
@@ -52,21 +52,63 @@ def bench_stack() -> Iterator[Stack]:
 
 
 def prepare(stack: Stack, towns: Iterable[Town]) -> None:
-    """Load the towns that are not loaded, or not as the code would load them today; then start the standby."""
-    digest = _digest()
-    missing = [town for town in towns if _stamp(stack, town.name) != digest]
+    """Load the towns that are not loaded, or not with the rows of today's code; then start the standby.
+
+    A loaded town stays where migrations only came in addition: these are run.
+    """
+    wanted = _Stamp.of_today()
+    found = {town: _Stamp.read(stack, town.name) for town in towns}
+    missing = [town for town, stamp in found.items() if not (stamp and wanted.continues(stamp))]
     if missing:
         # The standby is copied afterwards, which is faster than following.
         supervise.stop(stack, services.get("standby"))
         postgres.discard_standby(stack)
         with _superuser(stack) as connection:
             connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
-        _make_template(stack)
+        say("migrating an empty database")
+        _create(stack, TEMPLATE)
+        _migrate(stack, TEMPLATE)
         for town in missing:
-            _make_town(stack, town, digest)
+            _make_town(stack, town, wanted)
+    for town, stamp in found.items():
+        if town not in missing and stamp != wanted:
+            say(f"migrating {town.name}")
+            _migrate(stack, town.name)
+            wanted.write(stack, town.name)
     say("standby: copying the primary" if missing else "standby: starting")
     supervise.up(stack, SERVERS, say=lambda line: None)
     _wait_for_standby(stack)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What a loaded database was made from, kept as its comment: digests of the rows and of each migration."""
+
+    rows: str
+    migrations: dict[str, str]
+
+    @classmethod
+    def of_today(cls) -> "_Stamp":
+        paths = sorted(path for pattern in MIGRATIONS for path in PROJECT.glob(pattern))
+        migrations = {
+            str(path.relative_to(PROJECT)): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in paths
+        }
+        return cls(load.digest(), migrations)
+
+    @classmethod
+    def read(cls, stack: Stack, database: str) -> "_Stamp | None":
+        statement = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        with _superuser(stack) as connection:
+            found = connection.execute(statement, [database]).fetchone()
+        return cls(**json.loads(str(found[0]))) if found and found[0] else None
+
+    def write(self, stack: Stack, database: str) -> None:
+        statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+        with _superuser(stack) as connection:
+            connection.execute(statement.format(sql.Identifier(database), sql.Literal(json.dumps(asdict(self)))))
+
+    def continues(self, other: "_Stamp") -> bool:
+        return self.rows == other.rows and other.migrations.items() <= self.migrations.items()
 
 
 def superuser_url(stack: Stack, database: str, server: str = "primary") -> str:
@@ -146,32 +188,18 @@ def _on(url: str, database: str) -> str:
     return f"{url.rpartition('/')[0]}/{database}"
 
 
-def _digest() -> str:
-    found = hashlib.sha256(load.digest().encode())
-    for path in sorted(path for pattern in SOURCES for path in PROJECT.glob(pattern)):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
-
-
 def _superuser(stack: Stack, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(superuser_url(stack, database), autocommit=True)
 
 
-def _stamp(stack: Stack, database: str) -> str | None:
-    statement = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
-    with _superuser(stack) as connection:
-        found = connection.execute(statement, [database]).fetchone()
-    return str(found[0]) if found else None
+def _migrate(stack: Stack, database: str) -> None:
+    """Do what a deployment does: the roles, then the owner's migrations."""
+    with postgres.connect(stack, "commerce_admin", dbname=database) as administrator, administrator.transaction():
+        administrator.execute((PROJECT / "deploy" / "roles.sql").read_bytes())
+    _run(stack, database, "manage.py", "migrate", "--no-input", "-v0")
 
 
-def _make_template(stack: Stack) -> None:
-    """Make an empty database as a deployment would: roles, then the owner's migrations."""
-    say("migrating an empty database")
-    _create(stack, TEMPLATE)
-    _run(stack, TEMPLATE, "manage.py", "migrate", "--no-input", "-v0")
-
-
-def _make_town(stack: Stack, town: Town, digest: str) -> None:
+def _make_town(stack: Stack, town: Town, stamp: _Stamp) -> None:
     say(f"loading {town.name}: {town.words}")
     _create(stack, town.name, template=TEMPLATE)
     with _superuser(stack, town.name) as connection:
@@ -185,9 +213,7 @@ def _make_town(stack: Stack, town: Town, digest: str) -> None:
             connection.execute("ALTER SYSTEM RESET ALL")
             connection.execute("SELECT pg_reload_conf()")
         connection.execute("CHECKPOINT")
-        connection.execute(
-            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(town.name), sql.Literal(digest))
-        )
+    stamp.write(stack, town.name)
 
 
 def _create(stack: Stack, name: str, template: str = "template1") -> None:

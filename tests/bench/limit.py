@@ -58,16 +58,16 @@ _SEARCH = f"""SELECT NULL, {_SHOWN} FROM (
   {_LISTING.format("found.id")} ORDER BY l.rank DESC, l.product_id DESC LIMIT {PAGE + 1}) l {_WITH_PRODUCT}"""
 _PRODUCT = f"""
 SELECT {_SHOWN}, p.description, p.seo_title, p.seo_description, l.is_purchasable AND l.in_stock,
-  (SELECT json_agg(json_build_array(m.file, m.alt, m.type) ORDER BY m.position, m.id)
+  (SELECT json_agg(json_build_array(m.file, m.alt, m.type) ORDER BY m.position, m.id)::text
    FROM catalog_media m WHERE m.product_id = p.id),
-  (SELECT json_agg(json_build_array(a.id, a.slug, a.name, v.id, v.slug, v.name) ORDER BY ta.position)
+  (SELECT json_agg(json_build_array(a.id, a.slug, a.name, v.id, v.slug, v.name) ORDER BY ta.position)::text
    FROM (SELECT * FROM catalog_productvalue held WHERE held.product_id = p.id OFFSET 0) held
    CROSS JOIN LATERAL (SELECT * FROM catalog_attributevalue v WHERE v.id = held.value_id LIMIT 1) v
    CROSS JOIN LATERAL (SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id LIMIT 1) a
    CROSS JOIN LATERAL (SELECT * FROM catalog_producttypeattribute ta WHERE ta.product_type_id = p.product_type_id
      AND ta.attribute_id = a.id AND NOT ta.on_variants LIMIT 1) ta),
   (SELECT json_agg(json_build_array(v.id, v.name, v.sku, price.price, free.pieces, held.values)
-     ORDER BY v.position, v.id)
+     ORDER BY v.position, v.id)::text
    FROM (SELECT * FROM catalog_variant v WHERE v.product_id = p.id OFFSET 0) v
    CROSS JOIN LATERAL (SELECT * FROM catalog_variantprice price
      WHERE price.variant_id = v.id AND price.channel_id = l.channel_id LIMIT 1) price

@@ -55,6 +55,7 @@ class Prepared:
     requests: list[bytes]
     sums: list[int]
     asks: list[Ask]
+    hits: int
 
 
 class WrongAnswerError(BenchError):
@@ -64,7 +65,7 @@ class WrongAnswerError(BenchError):
 def prepare(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:
     """Ask everything once, read and check the answers, and return the requests."""
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
-    requests, sums, asks, cursor = [], [], operation.asks(shop), None
+    requests, sums, asks, cursor, hits = [], [], operation.asks(shop), None, 0
     for ask in asks:
         body = _body(operation, ask, path, cursor)
         connection.request("POST", path, body, {"Host": shop.host, "Content-Type": "application/json"})
@@ -74,8 +75,9 @@ def prepare(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:
         cursor = _cursor(data)
         requests.append(_request(path, shop.host, body))
         sums.append(zlib.crc32(text))
+        hits += (answer.getheader("X-Cache") or "").lower() == "hit"
     connection.close()
-    return Prepared(requests, sums, asks)
+    return Prepared(requests, sums, asks, hits)
 
 
 def check(operation: Operation, ask: Ask, status: int, text: bytes) -> Any:
