@@ -96,6 +96,7 @@ def _database(variable: str, *, pool: bool = False, fallback: str = "") -> dict[
     options["prepare_threshold"] = 2**31 if env.bool("DATABASE_PREPARE", default=True) else None
     # A server whose machine is gone sends nothing: milliseconds until what was sent to it counts as lost.
     options.setdefault("tcp_user_timeout", 5000)
+    options = database["OPTIONS"] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, **options}
     size = env.int("DATABASE_POOL_SIZE", default=8)
     if pool and size:
         # A pool that fails to connect tries again by itself and starts nothing else for as long: a server that came

@@ -145,7 +145,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        connection = pools.first_open(lambda: super(DatabaseWrapper, self).get_new_connection(conn_params))
+        connection = pools.open_connection(self, lambda: super(DatabaseWrapper, self).get_new_connection(conn_params))
         connection.prepared_max = PREPARED_MAX
         loader = type("Loader", (InfinityLoader,), {"timezone": self.timezone})
         connection.adapters.register_loader("timestamptz", loader)
