@@ -43,6 +43,9 @@ shell: $(READY) ## Open a Python shell that knows the stack
 test: $(READY) ## Run the tests on a throw-away stack (ARGS='tests/stack -k standby' chooses some)
 	@$(PYTHON) -m commerce.stack run -- pytest $(ARGS)
 
+bench: $(READY) ## Measure reads beside their budgets (QUICK=1 small, ONLY=list,search, PROFILE=1 the slowest, WRITE=1 to docs)
+	@$(PYTHON) -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(WRITE),--write)
+
 lint: $(READY) ## Check style, types, imports between packages, migrations and deployment files
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -89,4 +92,4 @@ $(READY): uv.lock pyproject.toml $(UV_INSTALLED)
 	@python3 -m venv .venv-uv || { echo "Install uv (https://docs.astral.sh/uv/), or python3 with its venv module (apt-get install python3-venv)." >&2; exit 1; }
 	@.venv-uv/bin/python -m pip install --quiet uv
 
-.PHONY: up demo down status logs reset shell test lint format audit containers help
+.PHONY: up demo down status logs reset shell test bench lint format audit containers help

@@ -1,4 +1,5 @@
 """`make bench`: load what is missing, measure, print the tables."""
+# ruff: noqa: T201
 
 import argparse
 import contextlib
@@ -14,13 +15,14 @@ import psycopg
 from commerce.stack.errors import StackError
 from commerce.stack.layout import Stack
 from commerce.stack.processes import Interrupted, raise_on_signals
-from tests.bench import ground, measure, report, statements
+from tests.bench import ground, measure, profiling, report, statements
 from tests.bench.facts import FULL, QUICK, Facts, Plan, Town, host_of
 from tests.bench.ground import BenchError, Web, say
 from tests.bench.measure import GRAPHQL, LIMIT, Figures, Prepared, Processes
 from tests.bench.operations import OPERATIONS, Budget, Operation, Shop
 from tests.bench.report import Flat, Measured
 
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
 CONNECTIONS = (1, 16)
 ROUNDS = 3
 # What the web process is told so that it stores no answers.
@@ -47,20 +49,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small shops and short runs, for trying")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
-    parser.add_argument("--profile", action="store_true", help="profile the slowest operation afterwards")
+    parser.add_argument("--profile", metavar="NAME", help="profile this operation afterwards; 1: the slowest")
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(o.name for o in OPERATIONS)}; no flatness")
     return parser
 
 
 def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     began = time.monotonic()
-    chosen = [operation for operation in OPERATIONS if not options.only or operation.name in options.only.split(",")]
-    if not chosen:
-        raise BenchError(f"--only {options.only} names none of {', '.join(o.name for o in OPERATIONS)}.")
+    chosen = _chosen(options.only, options.profile)
     towns = [plan.main] if options.only else plan.towns
     ground.prepare(stack, towns)
     bench = Bench(stack, plan.seconds)
-    command = "make bench" + "".join(f" {name.upper()}=1" for name in ("quick", "profile") if getattr(options, name))
+    command = "make bench QUICK=1" if options.quick else "make bench"
     text = f"{report.heading(stack, command, plan.main)}\n\n"
     rows = bench.operations(plan.main, chosen)
     text += report.operations_table(rows)
@@ -77,7 +77,26 @@ def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     if options.write:
         report.write(text)
         say(f"Written to {report.PAGE}.")
+    if options.profile:
+        print(f"\n{bench.profile(plan.main, _profiled(options.profile, rows))}")
     say(f"That took {(time.monotonic() - began) / 60:.1f} minutes.")
+
+
+def _chosen(only: str | None, profile: str | None) -> list[Operation]:
+    """Return the operations to measure, all if none is named. Raises BenchError for a name that is none."""
+    names = only.split(",") if only else list(BY_NAME)
+    for name in [*names, *([profile] if profile and profile != "1" else [])]:
+        if name not in BY_NAME:
+            raise BenchError(f"There is no operation {name!r}: choose among {', '.join(BY_NAME)}.")
+    return [BY_NAME[name] for name in names]
+
+
+def _profiled(name: str, rows: Sequence[Measured]) -> Operation:
+    """Return the operation of this name, or the one that takes the most CPU uncached."""
+    costs = {row.operation: row.figures.server + row.figures.postgres for row in rows if row.way == "uncached"}
+    if name in BY_NAME:
+        return BY_NAME[name]
+    return max(costs, key=lambda operation: costs[operation])
 
 
 @dataclass(frozen=True)
@@ -150,6 +169,11 @@ class Bench:
                         found[operation.name, town.name].append(figures)
         return [Flat(one, towns, [_median(found[one.name, town.name]) for town in towns]) for one in chosen]
 
+    def profile(self, town: Town, operation: Operation) -> str:
+        """Return a summary of where the time of an operation goes uncached."""
+        say(f"profiling: {operation.title}")
+        return profiling.profile(self.stack, town.name, self._shop(town), operation, UNCACHED)
+
     def _measure(self, web: Web, operation: Operation, prepared: Prepared, connections: int, seconds: float) -> Figures:
         processes = Processes(web.pid, self.postgres, self.redis)
         return measure.run(web, operation, prepared, processes, connections=connections, seconds=seconds)
@@ -175,7 +199,8 @@ class Bench:
             statement = "SELECT t.id, t.public_id FROM tenants_tenant t JOIN tenants_domain d ON d.tenant_id = t.id"
             found = connection.execute(f"{statement} WHERE d.host = %s", [host_of(0)]).fetchone()
         assert found is not None
-        return Shop(Facts(town.sizes[0]), *found, host_of(0))
+        number, public_id = found
+        return Shop(Facts(town.sizes[0]), number, public_id, host_of(0))
 
 
 def _warm(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:

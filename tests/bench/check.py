@@ -1,4 +1,4 @@
-"""Whether a loaded town is what it is meant to be: the numbers, the foreign keys, and what is written down for lists."""
+"""Whether a loaded town is what it is meant to be: numbers, foreign keys, and what is written down for lists."""
 
 from collections import Counter
 from collections.abc import Callable

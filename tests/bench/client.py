@@ -3,6 +3,7 @@
 It reads a Job from standard input, prints "ready" when it is warm, goes when it reads a line, and prints what it saw
 as JSON. Its own CPU is told apart, and is nobody else's.
 """
+# ruff: noqa: T201
 
 import json
 import select

@@ -4,6 +4,7 @@ Product `i` is the same in every shop that is large enough to have it. The loade
 and the answers that are expected are computed from them.
 """
 
+# ruff: noqa: SIM905 - words read better without quotes and commas
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -314,7 +315,5 @@ def _plan(main: Town, prefix: str, shops: tuple[int, ...], of: int, sizes: tuple
     )
 
 
-FULL = _plan(
-    Town("bench_main", ((1, 20_000), (49, 2_000))), "bench", (1, 50, 500), 2_000, (1_000, 20_000, 200_000), 5
-)
+FULL = _plan(Town("bench_main", ((1, 20_000), (49, 2_000))), "bench", (1, 50, 500), 2_000, (1_000, 20_000, 200_000), 5)
 QUICK = _plan(Town("quick_main", ((1, 4_000), (9, 400))), "quick", (1, 20), 400, (1_000, 10_000), 1.5)

@@ -35,7 +35,7 @@ class BenchError(Exception):
 
 def say(line: str) -> None:
     """Tell how far we are; results go to standard output, this does not."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ class _Stamp:
 
 def superuser_url(stack: Stack, database: str, server: str = "primary") -> str:
     """Return the address of a database for the cluster's superuser, whom only loading and logging need."""
-    return _on(stack.database_url("postgres", server), database)
+    return on_database(stack.database_url("postgres", server), database)
 
 
 def environment(stack: Stack, database: str, *, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -127,8 +127,8 @@ def environment(stack: Stack, database: str, *, more: Mapping[str, str] | None =
         "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
         "COMMERCE_ENV_FILE": "",
         **values,
-        "DATABASE_URL": _on(values["DATABASE_URL"], database),
-        **({"REPLICA_URL": _on(values["REPLICA_URL"], database)} if "REPLICA_URL" in values else {}),
+        "DATABASE_URL": on_database(values["DATABASE_URL"], database),
+        **({"REPLICA_URL": on_database(values["REPLICA_URL"], database)} if "REPLICA_URL" in values else {}),
         **(more or {}),
     }
 
@@ -143,7 +143,11 @@ class Web:
 
 @contextlib.contextmanager
 def web(
-    stack: Stack, database: str, *, application: str = "commerce.wsgi:application", more: Mapping[str, str] | None = None
+    stack: Stack,
+    database: str,
+    *,
+    application: str = "commerce.wsgi:application",
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Web]:
     """Run gunicorn with the project's configuration on a database; `more` adds to its environment."""
     port = ports.choose(ports.candidates(18400))
@@ -184,7 +188,8 @@ def _wait_for_web(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise BenchError(f"The web process did not come up; see {log}.")
 
 
-def _on(url: str, database: str) -> str:
+def on_database(url: str, database: str) -> str:
+    """Return the address of another database of the same server."""
     return f"{url.rpartition('/')[0]}/{database}"
 
 
@@ -228,10 +233,14 @@ def _create(stack: Stack, name: str, template: str = "template1") -> None:
 
 def _run(stack: Stack, database: str, *arguments: str) -> None:
     roles = {role: stack.database_url(f"commerce_{role}") for role in ("owner", "platform")}
-    more = {f"DATABASE_{role.upper()}_URL": _on(url, database) for role, url in roles.items()}
+    more = {f"DATABASE_{role.upper()}_URL": on_database(url, database) for role, url in roles.items()}
     more["BENCH_SUPERUSER_URL"] = superuser_url(stack, database)
     done = subprocess.run(
-        [sys.executable, *arguments], env=environment(stack, database, more=more), cwd=PROJECT, stdout=sys.stderr, check=False
+        [sys.executable, *arguments],
+        env=environment(stack, database, more=more),
+        cwd=PROJECT,
+        stdout=sys.stderr,
+        check=False,
     )
     if done.returncode:
         raise BenchError(f"{' '.join(arguments)} failed for the database {database}.")

@@ -21,7 +21,7 @@ _CHANNEL = "(SELECT id FROM tenants_channel WHERE slug = 'default-channel')"
 _NOW = f"l.channel_id = {_CHANNEL} AND l.valid_from <= now() AND l.valid_to > now()"
 _LISTING = f"""CROSS JOIN LATERAL (
   SELECT * FROM catalog_listing l WHERE l.product_id = {{}} AND {_NOW} AND l.is_visible LIMIT 1) l"""
-_SHOWN = """p.id, p.name, p.slug, c.id, c.name, c.slug, l.on_sale, l.price_min, l.price_max, l.currency, m.file, m.alt"""
+_SHOWN = "p.id, p.name, p.slug, c.id, c.name, c.slug, l.on_sale, l.price_min, l.price_max, l.currency, m.file, m.alt"
 _WITH_PRODUCT = """
 CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = l.product_id LIMIT 1) p
 LEFT JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.id = p.category_id LIMIT 1) c ON true
@@ -141,7 +141,8 @@ def _card(row: tuple[Any, ...], root: str) -> dict[str, Any]:
 
 
 def _product(asked: dict[str, Any], root: str) -> dict[str, Any]:
-    *row, description, seo_title, seo_description, available, media, values, variants = fetch(_PRODUCT, [asked["slug"]])[0]
+    found = fetch(_PRODUCT, [asked["slug"]])[0]
+    *row, description, seo_title, seo_description, available, media, values, variants = found
     card = _card(tuple(row), root)
     return {
         "product": {

@@ -4,6 +4,7 @@ Tenants and channels are made by the project's own operations. The catalogue's r
 staged once per database and written for each shop by one statement per table, as the database's superuser with
 foreign keys unchecked; `tests.bench.check` then asks whether they are what the operations would have written.
 """
+# ruff: noqa: T201
 
 import hashlib
 import os

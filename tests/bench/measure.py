@@ -98,8 +98,8 @@ def _body(operation: Operation, ask: Ask, path: str, cursor: str | None) -> byte
 
 
 def _request(path: str, host: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = (f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def _cursor(data: Any) -> str | None:

@@ -260,7 +260,12 @@ def _product(shop: Shop, product: Product) -> dict[str, Any]:
                     "slug": attribute.slug,
                     "name": attribute.name,
                 },
-                "values": [{"id": shop.id("value", attribute.first + value, "AttributeValue"), **_named(attribute, value)}],
+                "values": [
+                    {
+                        "id": shop.id("value", attribute.first + value, "AttributeValue"),
+                        **_named(attribute, value),
+                    }
+                ],
             }
             for attribute, value in held
         ],

@@ -55,14 +55,17 @@ def heading(stack: Stack, command: str, town: Town) -> str:
     with psycopg.connect(superuser_url(stack, "postgres")) as connection:
         found = connection.execute("SHOW server_version").fetchone()
     postgres = str(found[0]) if found else "?"
-    redis = subprocess.run([stack.redis.program, "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([stack.redis.program, "--version"], capture_output=True, text=True, check=True).stdout
+    redis = told.partition("v=")[2].partition(" ")[0]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    commit = subprocess.run(["git", "log", "-1", "--format=%h"], capture_output=True, text=True, cwd=PROJECT, check=False)
+    commit = subprocess.run(
+        ["git", "log", "-1", "--format=%h"], capture_output=True, text=True, cwd=PROJECT, check=False
+    )
     lines = [
         f"- `{command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, at commit {commit.stdout.strip() or 'unknown'}",
         f"- {os.cpu_count()} cores, {_cpu_model()}, {_memory()} GB, {platform.system()} {platform.release()}; "
         "everything runs on this machine, the load generator too",
-        f"- Python {platform.python_version()}, PostgreSQL {postgres}, Redis {redis.split('v=')[1].split()[0]}, {libraries}",
+        f"- Python {platform.python_version()}, PostgreSQL {postgres}, Redis {redis}, {libraries}",
         f"- shops: {town.words} products; the first is asked",
     ]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Model
@@ -125,7 +126,7 @@ def _listings(product: Product) -> Rows:
     edges: list[datetime | str] = ["-infinity", *([facts.LATER] if later else []), "infinity"]
     for market in MARKETS:
         least, most = min(product.prices(market)), max(product.prices(market))
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             published = product.is_published(market) and not (later and start == "-infinity")
             yield (
                 market.slug,
@@ -230,9 +231,7 @@ TABLES = (
         {"id": "id collection_publication", "collection_id": "id collection", "channel_id": "channel"},
         _of_shop(
             lambda: (
-                (n * PARTS + at, n, market.slug)
-                for n in range(facts.COLLECTIONS)
-                for at, market in enumerate(MARKETS)
+                (n * PARTS + at, n, market.slug) for n in range(facts.COLLECTIONS) for at, market in enumerate(MARKETS)
             )
         ),
     ),
@@ -310,9 +309,7 @@ TABLES = (
     Table(
         models.Stock,
         {"id": "id stock", "variant_id": "id variant", "warehouse_id": "id warehouse", "on_hand": "integer"},
-        _of_products(
-            lambda p: ((_part(p, v.position), _part(p, v.position), 0, v.on_hand) for v in p.variants)
-        ),
+        _of_products(lambda p: ((_part(p, v.position), _part(p, v.position), 0, v.on_hand) for v in p.variants)),
     ),
     Table(
         models.ProductValue,

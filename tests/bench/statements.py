@@ -14,7 +14,9 @@ from tests.bench.ground import superuser_url
 SERVERS = ("primary", "standby")
 # BEGIN and COMMIT are not counted, nor what opens a scope; their CPU is in the figures.
 NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config|SELECT pg_current_wal_insert_lsn)\b", re.I)
-_ENTRY = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ UTC \[\d+\] (?P<user>[^@ ]*)@?(?P<database>\S*) (?P<kind>[A-Z]+):  (?P<text>.*)$")
+_ENTRY = re.compile(
+    r"^\d{4}-\d\d-\d\d [\d:.]+ UTC \[\d+\] (?P<user>[^@ ]*)@?(?P<database>\S*) (?P<kind>[A-Z]+):  (?P<text>.*)$"
+)
 _STATEMENT = re.compile(r"(?:statement|execute [^:]*): (?P<sql>.*)", re.DOTALL)
 _PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')", re.DOTALL)
 
@@ -25,6 +27,7 @@ class Statement:
 
     sql: str
     parameters: list[str]
+    server: str
 
     @property
     def is_counted(self) -> bool:
@@ -49,7 +52,7 @@ def logged(stack: Stack, database: str) -> Iterator[Callable[[], list[Statement]
                 log.seek(places[at])
                 text = log.read()
             places[at] += len(text)
-            found += parse(text.decode(errors="replace"), database)
+            found += parse(text.decode(errors="replace"), database, SERVERS[at])
         return found
 
     try:
@@ -67,7 +70,7 @@ def _set_logging(stack: Stack, database: str, change: str) -> None:
             time.sleep(0.05)
 
 
-def parse(log: str, database: str) -> list[Statement]:
+def parse(log: str, database: str, server: str) -> list[Statement]:
     """Return the application's statements in a part of a server's log."""
     entries: list[tuple[str, str]] = []
     for line in log.splitlines():
@@ -80,7 +83,7 @@ def parse(log: str, database: str) -> list[Statement]:
     statements: list[Statement] = []
     for kind, text in entries:
         if kind == "LOG" and (statement := _STATEMENT.match(text)):
-            statements.append(Statement(statement["sql"].strip(), []))
+            statements.append(Statement(statement["sql"].strip(), [], server))
         elif kind == "DETAIL" and statements and "arameters: " in text:
             statements[-1].parameters = [literal for _, literal in _PARAMETER.findall(text)]
     return statements
