@@ -1,14 +1,35 @@
-"""What the pools of connections do when their server goes away: hand out no dead connection, and wait briefly."""
+"""What becomes of the pools of connections when a server goes away: nobody gets a dead one, nobody waits for long."""
 
+import contextlib
+import os
 import select
+import socket
+import threading
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
-from django.conf import settings
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 # Seconds that a request waits for a connection to a server that is believed to be gone: it may be back.
 SHORT_PATIENCE = 0.3
+
+_gone: set[str] = set()
+_connections: defaultdict[str, WeakSet[Any]] = defaultdict(WeakSet)
+_lock = threading.Lock()
+
+
+def open_connection(wrapper: Any, get: Callable[[], Any]) -> Any:
+    """Return what `get` of a Django connection finds in its pool, or makes, once it is none that the server ended."""
+    if (pool := wrapper.pool) is not None:
+        pool.timeout = SHORT_PATIENCE if wrapper.alias in _gone else wrapper.settings_dict["OPTIONS"]["pool"]["timeout"]
+    while is_closed(connection := get()):
+        connection.close()
+        connection._pool.putconn(connection)
+    with _lock:
+        _connections[wrapper.alias].add(connection)
+    return connection
 
 
 def is_closed(connection: Any) -> bool:
@@ -23,29 +44,35 @@ def is_closed(connection: Any) -> bool:
     return bool(poll.poll(0))
 
 
-def first_open(connect: Callable[[], Any]) -> Any:
-    """Return the first connection of the pool whose server has not ended it; throw the others away."""
-    while is_closed(connection := connect()):
-        connection.close()
-        pool = getattr(connection, "_pool", None)
-        if pool is not None:
-            pool.putconn(connection)
-    return connection
+def believe_gone(alias: str) -> None:
+    """Have requests wait only briefly for a connection from now on, and those that wait now no longer.
 
-
-def be_patient(alias: str, patient: bool) -> None:
-    """Have requests wait for a connection as long as the settings say, or only briefly."""
-    pool = _pool(alias)
+    The pool is thrown away: it would go on trying by itself, ever less often, and hold its dead connections out to
+    one request after the other. Connections in use are closed when they come back.
+    """
+    _gone.add(alias)
+    pool = DatabaseWrapper._connection_pools.pop(alias, None)  # type: ignore[attr-defined]  # shared by all threads
     if pool is not None:
-        pool.timeout = settings.DATABASES[alias]["OPTIONS"]["pool"]["timeout"] if patient else SHORT_PATIENCE
+        pool.close(timeout=0.05)
 
 
-def drop_idle(alias: str) -> None:
-    """Close the connections that rest in the pool, and those in use when they come back."""
-    pool = _pool(alias)
-    if pool is not None and not pool.closed:
-        pool.drain()
+def believe_back(alias: str) -> None:
+    """Have requests wait as long as the settings say."""
+    _gone.discard(alias)
 
 
-def _pool(alias: str) -> Any:
-    return DatabaseWrapper._connection_pools.get(alias)  # type: ignore[attr-defined]  # by alias, for all threads
+def cut(alias: str) -> None:
+    """Break the connections in use, so that who waits on them for a silent server gets an OperationalError."""
+    with _lock:
+        found = list(_connections[alias])
+    for connection in found:
+        with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
+
+
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -18,6 +18,7 @@ The clocks of the servers play no part, and a shop where nothing is written show
 import atexit
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connections
+from psycopg import pq
 
 from commerce.db import pools
 from commerce.db.positions import Position
@@ -39,12 +41,13 @@ BUSY_PAUSE = 0.1
 IDLE_PAUSE = 1.0
 IDLE_AFTER = 5.0
 LONGEST_BACKOFF = 1.0
+ANSWER_WITHIN = 2.0
 # What was learned longer ago than this is not known any more.
 KNOWN_FOR = 3.0
 
 # CASE keeps a standby from being asked for a primary's position, which it refuses to tell. The replayed position is
 # asked last, so that it never belongs to an earlier timeline than the one found.
-_ASK = """
+_ASK = b"""
 SELECT (SELECT system_identifier FROM pg_control_system())::text, recovering,
   CASE WHEN recovering THEN greatest(
       (SELECT timeline_id FROM pg_control_checkpoint()), (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
@@ -53,6 +56,10 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text, recovering,
   (CASE WHEN recovering THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0'::pg_lsn)::bigint
 FROM (SELECT pg_is_in_recovery() AS recovering OFFSET 0) server
 """
+
+
+class Silent(psycopg.OperationalError):
+    """A server accepts what is asked and does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class Server:
         fresh = self._fresh_as_of(position, asked_at, primary)
         if self._failures:
             logger.warning("Database %r answers again.", self.alias)
-            pools.be_patient(self.alias, True)
+            pools.believe_back(self.alias)
         self._failures = 0
         self.state = self.last = State(system_id, position, is_standby, asked_at, fresh)
 
@@ -122,12 +129,10 @@ class Server:
         if self._connection is None:
             self._connection = psycopg.connect(**_parameters(self.alias))
         asked_at = time.monotonic()
-        row = self._connection.execute(_ASK).fetchone()
-        if row is None or None in row:
-            raise psycopg.OperationalError("it does not say how far it has got")
-        if self.alias == PRIMARY and row[1]:
+        system_id, is_standby, timeline, lsn = _row(self._connection, _ASK)
+        if self.alias == PRIMARY and is_standby == b"t":
             raise psycopg.OperationalError("it is a standby")
-        return (*row, asked_at)
+        return system_id.decode(), is_standby == b"t", int(timeline), int(lsn), asked_at
 
     def _fresh_as_of(self, position: Position, asked_at: float, primary: "Server") -> float:
         if self is primary:
@@ -146,10 +151,11 @@ class Server:
     def _lose(self, error: psycopg.Error) -> None:
         if not self._failures:
             logger.warning("Database %r does not answer: %s", self.alias, _first_line(error))
-            pools.drop_idle(self.alias)
-        pools.be_patient(self.alias, False)
-        self._failures += 1
         self.state = None
+        self._failures += 1
+        pools.believe_gone(self.alias)
+        if isinstance(error, Silent) and self.alias != PRIMARY:
+            pools.cut(self.alias)  # reads begin again elsewhere; what writes wait for is not ours to break
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -240,6 +246,30 @@ def _forget() -> None:
 
 atexit.register(stop)
 os.register_at_fork(after_in_child=_forget)
+
+
+def _row(connection: psycopg.Connection[Any], statement: bytes) -> list[bytes]:
+    """Return the one row of a statement, as texts; raise Silent where it does not come in time.
+
+    It goes below psycopg's cursors, which wait for as long as it takes.
+    """
+    pgconn = connection.pgconn
+    pgconn.send_query(statement)
+    pgconn.flush()
+    deadline = time.monotonic() + ANSWER_WITHIN
+    while pgconn.is_busy():
+        if not select.select([pgconn.socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise Silent(f"no answer within {ANSWER_WITHIN:.0f} s")
+        pgconn.consume_input()
+    result = pgconn.get_result()
+    if result is None or result.status != pq.ExecStatus.TUPLES_OK:
+        raise psycopg.OperationalError(result.get_error_message() if result else "no answer")
+    row = [result.get_value(0, column) for column in range(result.nfields)]
+    while pgconn.get_result() is not None:
+        pass
+    if any(value is None for value in row):
+        raise psycopg.OperationalError("it does not say how far it has got")
+    return [bytes(value) for value in row if value is not None]
 
 
 def _first_line(error: Exception) -> str:

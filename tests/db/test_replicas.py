@@ -235,9 +235,13 @@ def test_a_write_that_meets_a_standby_finds_no_primary(tenant):
 
 
 def test_a_write_that_fails_for_itself_says_so(tenant):
-    with pytest.raises(DatabaseError, match="division"), replicas.writing(), tenant_scope(tenant.id):
-        with connections["default"].cursor() as cursor:
-            cursor.execute("SELECT 1 / 0")
+    with (
+        pytest.raises(DatabaseError, match="division"),
+        replicas.writing(),
+        tenant_scope(tenant.id),
+        connections["default"].cursor() as cursor,
+    ):
+        cursor.execute("SELECT 1 / 0")
 
 
 def test_a_forked_child_watches_for_itself():
