@@ -16,7 +16,7 @@ from commerce.stack.errors import StackError
 from commerce.stack.layout import Stack
 from commerce.stack.processes import Interrupted, raise_on_signals
 from tests.bench import ground, measure, profiling, report, statements
-from tests.bench.facts import FULL, QUICK, Facts, Plan, Town, host_of
+from tests.bench.facts import FULL, QUICK, Facts, Plan, Town
 from tests.bench.ground import BenchError, Web, say
 from tests.bench.measure import GRAPHQL, LIMIT, Figures, Prepared, Processes
 from tests.bench.operations import OPERATIONS, Budget, Operation, Shop
@@ -197,10 +197,10 @@ class Bench:
         """Return the first shop of a town."""
         with psycopg.connect(ground.superuser_url(self.stack, town.name)) as connection:
             statement = "SELECT t.id, t.public_id FROM tenants_tenant t JOIN tenants_domain d ON d.tenant_id = t.id"
-            found = connection.execute(f"{statement} WHERE d.host = %s", [host_of(0)]).fetchone()
+            found = connection.execute(f"{statement} WHERE d.host = %s", [town.host(0)]).fetchone()
         assert found is not None
         number, public_id = found
-        return Shop(Facts(town.sizes[0]), number, public_id, host_of(0))
+        return Shop(Facts(town.sizes[0]), number, public_id, town.host(0))
 
 
 def _warm(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:

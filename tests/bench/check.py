@@ -1,7 +1,6 @@
 """Whether a loaded town is what it is meant to be: numbers, foreign keys, and what is written down for lists."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -17,18 +16,15 @@ from tests.bench.rows import TABLES
 SAMPLE = 300
 WRITTEN_DOWN = ("catalog_listing", "catalog_listingname", "catalog_productgroup")
 
-Connect = Callable[[], psycopg.Connection[tuple[Any, ...]]]
-
 
 class WronglyLoadedError(Exception):
     """The database does not hold what the facts say."""
 
 
-def check_town(town: Town, first: int, tenants: list[int], superuser: Connect) -> None:
+def check_town(town: Town, tenants: list[int], superuser: psycopg.Connection[Any]) -> None:
     """Raise WronglyLoadedError where rows are too many or too few, point nowhere, or lists would be rewritten."""
-    with superuser() as connection:
-        _check_numbers(town, tenants, connection)
-        _check_keys(connection)
+    _check_numbers(town, tenants, superuser)
+    _check_keys(tenants, superuser)
     for tenant, size in {tenants[0]: town.sizes[0], tenants[-1]: town.sizes[-1]}.items():
         _check_lists(tenant, size)
 
@@ -42,8 +38,8 @@ def _check_numbers(town: Town, tenants: list[int], connection: psycopg.Connectio
         for size in sizes:
             wanted[table.name][size] += sum(number < size for number in numbers)
     for name, by_size in wanted.items():
-        statement = sql.SQL("SELECT tenant_id, count(*) FROM {} GROUP BY tenant_id").format(sql.Identifier(name))
-        found = dict(connection.execute(statement).fetchall())
+        statement = sql.SQL("SELECT tenant_id, count(*) FROM {} WHERE tenant_id = ANY(%s) GROUP BY tenant_id")
+        found = dict(connection.execute(statement.format(sql.Identifier(name)), [tenants]).fetchall())
         meant = {tenant: by_size[size] for tenant, size in zip(tenants, town.sizes, strict=True)}
         if found != {tenant: count for tenant, count in meant.items() if count}:
             raise WronglyLoadedError(f"{town.name}: {name} has {found} rows by tenant, and should have {meant}.")
@@ -59,14 +55,14 @@ FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid::regclass::text = ANY(
 """
 
 
-def _check_keys(connection: psycopg.Connection[Any]) -> None:
+def _check_keys(tenants: list[int], connection: psycopg.Connection[Any]) -> None:
     keys = connection.execute(_KEYS, [sorted({table.name for table in TABLES})]).fetchall()
     assert keys, "no foreign keys found"
     for table, target, columns, targets in keys:
-        given = " AND ".join(f"a.{column} IS NOT NULL" for column in columns)
+        given = " AND ".join(["a.tenant_id = ANY(%s)", *(f"a.{column} IS NOT NULL" for column in columns)])
         same = " AND ".join(f"b.{there} = a.{here}" for here, there in zip(columns, targets, strict=True))
         statement = f"SELECT count(*) FROM {table} a WHERE {given} AND NOT EXISTS (SELECT FROM {target} b WHERE {same})"
-        lost = connection.execute(statement).fetchone()
+        lost = connection.execute(statement, [tenants]).fetchone()
         if lost != (0,):
             raise WronglyLoadedError(f"{table} {columns} point nowhere in {lost} rows.")
 

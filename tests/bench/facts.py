@@ -250,11 +250,6 @@ def make_id(kind: str, number: int, tenant_id: int) -> UUID:
     return UUID(f"{id_prefix(number)}7{KINDS.index(kind):03x}{id_suffix(tenant_id)}")
 
 
-def host_of(shop: int) -> str:
-    """Return the host of a shop of a town by its place there."""
-    return f"shop-{shop}.bench.test"
-
-
 @dataclass(frozen=True)
 class Facts:
     """A shop with so many products."""
@@ -281,6 +276,11 @@ class Town:
 
     name: str
     shops: tuple[tuple[int, int], ...]
+    domain: str = "bench.test"
+
+    def host(self, number: int) -> str:
+        """Return the host of a shop by its place in `sizes`."""
+        return f"shop-{number}.{self.domain}"
 
     @property
     def sizes(self) -> list[int]:

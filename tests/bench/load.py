@@ -28,7 +28,7 @@ if not apps.ready:
 
 from tenants import operations
 from tests.bench import check
-from tests.bench.facts import FULL, KINDS, MARKETS, OPENED_AT, QUICK, Facts, Town, host_of, id_suffix
+from tests.bench.facts import FULL, KINDS, MARKETS, OPENED_AT, QUICK, Facts, Town, id_suffix
 from tests.bench.rows import TABLES, Table, staged
 
 WORKERS = 2
@@ -46,24 +46,40 @@ class Shop:
 
 
 def main(name: str) -> None:
-    """Load a town and check what was loaded."""
+    """Load a town of this name and check what was loaded."""
     town = next(town for plan in (FULL, QUICK) for town in plan.towns if town.name == name)
-    shop = Facts(max(town.sizes))
     started = time.monotonic()
-    shops = _open_shops(town)
-    with _superuser() as connection:
+    shops = load_town(town)
+    loaded = time.monotonic()
+    with superuser() as connection:
+        check.check_town(town, [shop.tenant_id for shop in shops], connection)
+    print(
+        f"  {town.name}: loaded in {loaded - started:.0f} s, checked in {time.monotonic() - loaded:.0f} s", flush=True
+    )
+
+
+def load_town(town: Town) -> list[Shop]:
+    """Write the shops of a town and return them; tables are tidied and analysed."""
+    shops, largest = _open_shops(town), Facts(max(town.sizes))
+    with superuser() as connection:
         connection.execute("CREATE SCHEMA bench")
         for number, table in enumerate(TABLES):
-            _stage(connection, number, table, shop)
+            _stage(connection, number, table, largest)
     _work(_insert(number, table, shop) for shop in shops for number, table in enumerate(TABLES))
-    _work(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table.name)) for table in TABLES)
-    with _superuser() as connection:
+    with superuser() as connection:
         connection.execute("DROP SCHEMA bench CASCADE")
         connection.execute("ANALYZE")
-    loaded = time.monotonic()
-    check.check_town(town, shops[0].tenant_id, [shop.tenant_id for shop in shops], _superuser)
-    print(f"  {town.name}: {town.words} loaded in {loaded - started:.0f} s, ", end="")
-    print(f"checked in {time.monotonic() - loaded:.0f} s", flush=True)
+    _work(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table.name)) for table in TABLES)
+    return shops
+
+
+def superuser() -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect as the cluster's superuser, for whom no foreign key is checked."""
+    return psycopg.connect(
+        os.environ["BENCH_SUPERUSER_URL"],
+        autocommit=True,
+        options="-c session_replication_role=replica -c synchronous_commit=off -c timezone=UTC",
+    )
 
 
 def digest() -> str:
@@ -79,7 +95,8 @@ def _open_shops(town: Town) -> list[Shop]:
     shops = []
     with operations.all_tenants(reason="bench", operator="bench", command="make bench"):
         for number, size in enumerate(town.sizes):
-            tenant = operations.create_tenant(slug=f"shop-{number}", name=f"Shop {number}", hosts=[host_of(number)])
+            host = town.host(number)
+            tenant = operations.create_tenant(slug=host.replace(".", "-"), name=f"Shop {number}", hosts=[host])
             with operations.as_tenant(tenant):
                 channels = {
                     market.slug: operations.create_channel(
@@ -93,14 +110,6 @@ def _open_shops(town: Town) -> list[Shop]:
                 }
             shops.append(Shop(tenant.id, size, channels))
     return shops
-
-
-def _superuser() -> psycopg.Connection[tuple[Any, ...]]:
-    return psycopg.connect(
-        os.environ["BENCH_SUPERUSER_URL"],
-        autocommit=True,
-        options="-c session_replication_role=replica -c synchronous_commit=off -c timezone=UTC",
-    )
 
 
 def _stage(connection: psycopg.Connection[Any], number: int, table: Table, shop: Facts) -> None:
@@ -118,7 +127,7 @@ def _work(statements: Iterable[sql.Composed]) -> None:
     waiting = iter(statements)
 
     def work(_: int) -> None:
-        with _superuser() as connection:
+        with superuser() as connection:
             while True:
                 with _next:
                     statement = next(waiting, None)
