@@ -102,7 +102,7 @@ def load_product_attributes(context: ShopContext, rows: Sequence[ProductRow]) ->
 def load_variant_attributes(context: ShopContext, rows: Sequence[VariantRow]) -> list[list[Assignment]]:
     """Return the attributes of each variant."""
     pairs = [(row.channel, row.id) for row in rows]
-    read = attributes.list_variant_attributes
+    read = partial(attributes.list_variant_attributes, product_ids={row.product_id for row in rows})
     return [found or [] for found in load_in_channels(context, "variant attributes", pairs, read)]
 
 

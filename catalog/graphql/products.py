@@ -36,6 +36,7 @@ from catalog.graphql.translations import (
     resolve_translation,
     translation_field,
 )
+from catalog.models.stock import MOST_SHOWN
 from catalog.queries import groups, products
 from catalog.queries.rows import (
     Assignment,
@@ -57,8 +58,6 @@ from commerce.graphql.scalars import DateTime, JSONString
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 from tenants.graphql.types import AddressInput
-
-MAX_QUANTITY = 50  # what shoppers are told at most, so that exact stock stays the shop's own business
 
 
 def _assigned_field() -> graphene.Field:
@@ -117,7 +116,7 @@ class ProductVariant(graphene.ObjectType):
     quantity_limit_per_customer = graphene.Int(description="How many pieces one customer may buy.")
     quantity_available = graphene.Int(
         country_code=CountryCode(description="Where it is to be sent; all warehouses of the channel count for now."),
-        description=f"How many pieces can be bought, {MAX_QUANTITY} at most.",
+        description=f"How many pieces can be bought, {MOST_SHOWN} at most.",
     )
     pricing = graphene.Field(VariantPricingInfo, description="What it costs.")
     attributes = graphene.List(
@@ -194,12 +193,13 @@ class ProductVariant(graphene.ObjectType):
 
 
 def _available(row: VariantRow) -> int:
-    most = min(row.quantity_limit_per_customer or MAX_QUANTITY, MAX_QUANTITY)
+    most = min(row.quantity_limit_per_customer or MOST_SHOWN, MOST_SHOWN)
     return max(min(row.free, most), 0) if row.track_inventory else most
 
 
 def _variant_media(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
-    found = info.context.load("variant media", [row.id for row in rows], products.list_variant_media)
+    read = partial(products.list_variant_media, product_ids={row.product_id for row in rows})
+    found = info.context.load("variant media", [row.id for row in rows], read)
     return [found[row.id] or [] for row in rows]
 
 

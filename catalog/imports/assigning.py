@@ -13,6 +13,7 @@ from catalog.imports.sheets import Sheet, Written, by_index, execute
 from catalog.models import Attribute, AttributeValue, ProductValue, Translation, VariantValue
 from catalog.values import ValueColumns
 from commerce.db.models import new_id
+from commerce.db.topics import about
 
 _COLUMNS = [field.name for field in fields(ValueColumns) if field.name != "slug"]
 _CHOICES = frozenset(str(choice.value) for choice in Attribute.CHOICE_TYPES)
@@ -147,7 +148,8 @@ class Values:
             columns = {name: getattr(value.value, name) for name in _COLUMNS}
             sheet.add(id=id_, attribute_id=self._attributes[key[0]], slug=key[1], **columns)
         sheet.fill()
-        made = sheet.write(now=self.batch.now)
+        with about("value", ids.values()):
+            made = sheet.write(now=self.batch.now)
         self.made = [row for row in made if row.id in choices]
         if len(made) < len(new):
             written = {row.id for row in made}

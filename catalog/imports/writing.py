@@ -31,6 +31,7 @@ from catalog.models import (
 )
 from catalog.operations import KINDS, refresh_products
 from commerce import outbox
+from commerce.db.topics import about_objects
 from commerce.errors import DomainError
 
 
@@ -127,8 +128,10 @@ class Writer:
         _lock_stock(batch, sheets.stock)
         execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(touched)])
         own = sheets.touched_objects(removals)
-        gone = [(removal.model, removal.delete()) for removal in removals]
-        new = sheets.write(own, batch.now)
+        told = {"product": touched, "translation": touched, "quantity": sheets.stock.left("variant_id")}
+        with about_objects(told):
+            gone = [(removal.model, removal.delete()) for removal in removals]
+            new = sheets.write(own, batch.now)
         if not self.is_dry_run:
             made = [(AttributeValue, values.made), (Translation, values.words)]
             self._publish([*made, *new], gone)

@@ -95,7 +95,7 @@ class AttributeValue(TenantModel):
     `date`, `date_time`, `plain_text`, `rich_text` (EditorJS), `file_url`, `reference_id`.
     """
 
-    topics = Topics(Topic("value", by="id"), timeless=("date_time",))
+    topics = Topics(Topic("value", by="id", when_new=True), timeless=("date_time",))
 
     attribute = models.ForeignKey(Attribute, on_delete=models.CASCADE, related_name="values", db_index=False)
     slug = models.CharField(max_length=255)
@@ -164,7 +164,7 @@ class ProductValue(TenantRow):
 class VariantValue(TenantRow):
     """A value that a variant has; the product stands beside it for lists."""
 
-    topics = Topics(Topic("assigned-value"), Topic("product", by="product_id"))
+    topics = Topics(Topic("assigned-value"), Topic("product", by="variant.product_id"))
 
     pk = models.CompositePrimaryKey("tenant_id", "variant_id", "value_id")
     variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, db_index=False)

@@ -98,7 +98,7 @@ class CollectionProduct(TenantModel):
 class ProductGroup(TenantRow):
     """Written down for lists: a product is in this category (all ancestors too) or collection."""
 
-    topics = Topics(Topic("group", by="group_id"))
+    topics = Topics(Topic("group"))
 
     pk = models.CompositePrimaryKey("tenant_id", "group_id", "product_id")
     group_id = models.UUIDField()

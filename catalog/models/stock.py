@@ -3,6 +3,9 @@ from django.db import models
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
 from commerce.db.topics.declared import Topic, Topics
 
+# What shoppers are told at most of a variant's free pieces, so that exact stock stays the shop's own business.
+MOST_SHOWN = 50
+
 
 class Warehouse(WithMetadata, TenantModel):
     """A place that holds stock. `address` has the dialect's address keys in snake_case."""
@@ -36,6 +39,7 @@ class WarehouseChannel(TenantRow):
 class Stock(TenantModel):
     """Pieces of a variant in a warehouse. Reserving more than is on hand is refused by the database."""
 
+    # "pieces" are exact; "quantity" is what shoppers are told of a variant, MOST_SHOWN at most.
     topics = Topics(Topic("pieces"), Topic("quantity", by="variant_id"))
 
     variant = models.ForeignKey("catalog.Variant", on_delete=models.CASCADE, related_name="stocks", db_index=False)

@@ -17,15 +17,19 @@ from catalog.models import (
 )
 from catalog.operations.objects import save
 from catalog.values import parse_value
+from commerce.db.topics import about, changed
 from commerce.errors import DomainError
 
 
 def ensure_value(*, attribute: Attribute, raw: Any) -> AttributeValue:
     """Return the attribute's value for this raw input, created if it is new. Raises DomainError if it does not fit."""
     columns = parse_value(attribute.input_type, raw)
-    value, _ = AttributeValue.objects.get_or_create(
-        attribute=attribute, slug=columns.slug, defaults={k: v for k, v in asdict(columns).items() if k != "slug"}
-    )
+    with about("value", ()):
+        value, is_new = AttributeValue.objects.get_or_create(
+            attribute=attribute, slug=columns.slug, defaults={k: v for k, v in asdict(columns).items() if k != "slug"}
+        )
+    if is_new:
+        changed("value", [value.id])
     return value
 
 
@@ -37,11 +41,12 @@ def assign_product_values(*, product: Product, values: Mapping[str, Iterable[Any
     for slug, raws in values.items():
         attribute = _attribute_of(product.product_type_id, slug, on_variants=False)
         wanted = _values(attribute, raws)
-        ProductValue.objects.filter(product=product, value__attribute=attribute).exclude(value__in=wanted).delete()
-        ProductValue.objects.bulk_create(
-            [ProductValue(product=product, value=value, position=i) for i, value in enumerate(wanted)],
-            ignore_conflicts=True,
-        )
+        with about("product", [product.id]):
+            ProductValue.objects.filter(product=product, value__attribute=attribute).exclude(value__in=wanted).delete()
+            ProductValue.objects.bulk_create(
+                [ProductValue(product=product, value=value, position=i) for i, value in enumerate(wanted)],
+                ignore_conflicts=True,
+            )
     save(product, now=now)
 
 
@@ -50,14 +55,15 @@ def assign_variant_values(*, variant: Variant, values: Mapping[str, Iterable[Any
     for slug, raws in values.items():
         attribute = _attribute_of(variant.product.product_type_id, slug, on_variants=True)
         wanted = _values(attribute, raws)
-        VariantValue.objects.filter(variant=variant, value__attribute=attribute).exclude(value__in=wanted).delete()
-        VariantValue.objects.bulk_create(
-            [
-                VariantValue(variant=variant, product_id=variant.product_id, value=value, position=i)
-                for i, value in enumerate(wanted)
-            ],
-            ignore_conflicts=True,
-        )
+        with about("product", [variant.product_id]):
+            VariantValue.objects.filter(variant=variant, value__attribute=attribute).exclude(value__in=wanted).delete()
+            VariantValue.objects.bulk_create(
+                [
+                    VariantValue(variant=variant, product_id=variant.product_id, value=value, position=i)
+                    for i, value in enumerate(wanted)
+                ],
+                ignore_conflicts=True,
+            )
     save(variant, now=now)
 
 

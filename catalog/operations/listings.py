@@ -10,6 +10,7 @@ from django.db import connections
 
 from catalog.collation import sort_key
 from commerce.db.scope import current_scope
+from commerce.db.topics import about_objects, changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,21 @@ def refresh_products(product_ids: Collection[UUID], *, now: datetime) -> list[Li
     ids = sorted(set(product_ids))
     if not ids:
         return []
-    with _cursor() as cursor:
+    with _cursor() as cursor, about_objects(_TOLD):
         cursor.execute("SELECT id FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
         cursor.execute(_REFRESH_LISTINGS, {"ids": ids, "now": now})
         changes = [ListingChange(*row) for row in cursor.fetchall()]
+        changed("listing", {change.channel_id for change in changes})
+        changed("product", {change.product_id for change in changes})
         cursor.execute(_REFRESH_GROUPS, {"ids": ids})
+        if cursor.fetchone() is not None:
+            changed("group")
         _refresh_names(cursor, ids)
     return changes
+
+
+# Each statement returns what it wrote, so that a refresh that changes nothing outdates nothing.
+_TOLD: dict[str, tuple[()]] = {"listing": (), "product": (), "group": ()}
 
 
 # Windows start at -infinity and at each instant still ahead at which the clock alone changes something.
@@ -120,11 +129,15 @@ WITH RECURSIVE ancestors AS (
 ), gone AS (
   DELETE FROM catalog_productgroup g WHERE g.product_id = ANY(%(ids)s) AND NOT EXISTS (
     SELECT FROM wanted w WHERE w.group_id = g.group_id AND w.product_id = g.product_id)
+  RETURNING 1
+), written AS (
+  INSERT INTO catalog_productgroup AS g (tenant_id, group_id, product_id, position)
+  SELECT current_tenant(), group_id, product_id, position FROM wanted
+  ON CONFLICT (tenant_id, group_id, product_id) DO UPDATE SET position = excluded.position
+  WHERE g.position <> excluded.position
+  RETURNING 1
 )
-INSERT INTO catalog_productgroup AS g (tenant_id, group_id, product_id, position)
-SELECT current_tenant(), group_id, product_id, position FROM wanted
-ON CONFLICT (tenant_id, group_id, product_id) DO UPDATE SET position = excluded.position
-WHERE g.position <> excluded.position
+SELECT 1 FROM gone UNION ALL SELECT 1 FROM written LIMIT 1
 """
 
 _NAMES = """
@@ -146,11 +159,15 @@ WITH wanted AS (
   DELETE FROM catalog_listingname n WHERE n.product_id = ANY(%(ids)s) AND NOT EXISTS (
     SELECT FROM wanted w WHERE w.channel_id = n.channel_id AND w.language = n.language
       AND w.product_id = n.product_id)
+  RETURNING n.channel_id
+), written AS (
+  INSERT INTO catalog_listingname AS n (tenant_id, channel_id, language, name_key, product_id)
+  SELECT current_tenant(), * FROM wanted
+  ON CONFLICT (tenant_id, channel_id, language, product_id) DO UPDATE SET name_key = excluded.name_key
+  WHERE n.name_key <> excluded.name_key
+  RETURNING n.channel_id
 )
-INSERT INTO catalog_listingname AS n (tenant_id, channel_id, language, name_key, product_id)
-SELECT current_tenant(), * FROM wanted
-ON CONFLICT (tenant_id, channel_id, language, product_id) DO UPDATE SET name_key = excluded.name_key
-WHERE n.name_key <> excluded.name_key
+SELECT channel_id FROM gone UNION SELECT channel_id FROM written
 """
 
 
@@ -169,6 +186,7 @@ def _refresh_names(cursor: Any, ids: list[UUID]) -> None:
             "products": list(products),
         },
     )
+    changed("listing", {row[0] for row in cursor.fetchall()})
 
 
 def _cursor() -> Any:

@@ -30,6 +30,7 @@ from catalog.operations.listings import refresh_products
 from commerce import outbox
 from commerce.db.models import TenantModel
 from commerce.db.scope import current_scope
+from commerce.db.topics import about, about_objects, objects_of
 from commerce.errors import DomainError
 
 
@@ -75,10 +76,11 @@ def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     if isinstance(instance, Category):
         _place_category(instance)
     affected = _affected_products(instance)
-    _write(instance, lambda: instance.save(force_insert=created))
-    if not created and isinstance(instance, TenantModel):
-        instance.refresh_from_db(fields=["version", "updated_at"])
-    _publish(instance, "created" if created else "updated", actor, now=now)
+    with about_objects(_objects_before_and_after(instance)):
+        _write(instance, lambda: instance.save(force_insert=created))
+        if not created and isinstance(instance, TenantModel):
+            instance.refresh_from_db(fields=["version", "updated_at"])
+        _publish(instance, "created" if created else "updated", actor, now=now)
     refresh_products({*affected, *_affected_products(instance)}, now=now)
 
 
@@ -89,12 +91,22 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     """
     affected = _affected_products(instance) - ({instance.id} if isinstance(instance, Product) else set())
     if isinstance(instance, TenantModel):
-        Translation.objects.filter(object_id=instance.id).delete()
+        with about("translation", [instance.id]):
+            Translation.objects.filter(object_id=instance.id).delete()
     version = getattr(instance, "version", 1) + 1
     identity = getattr(instance, "id", None)
-    _write(instance, instance.delete)
-    _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
+    with about_objects(_objects_before_and_after(instance)):
+        _write(instance, instance.delete)
+        _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
     refresh_products(affected, now=now)
+
+
+def _objects_before_and_after(instance: models.Model) -> dict[str, frozenset[str]]:
+    """Return what the row is about, by kind of topic: as it is in the database and as it is to be."""
+    objects = objects_of(instance, is_new=instance._state.adding)
+    old = None if instance._state.adding else type(instance)._base_manager.filter(pk=instance.pk).first()
+    before = {} if old is None else objects_of(old, is_new=False)
+    return {kind: ids | before.get(kind, frozenset()) for kind, ids in objects.items()}
 
 
 def _write(instance: models.Model, write: Callable[[], Any]) -> None:

@@ -9,8 +9,10 @@ from uuid import UUID
 from django.db.models import F
 
 from catalog.models import Stock, Variant
+from catalog.models.stock import MOST_SHOWN
 from catalog.operations.listings import refresh_products
 from commerce import outbox
+from commerce.db.topics import about
 from commerce.errors import DomainError
 
 
@@ -52,7 +54,8 @@ def _change_reserved(lines: Sequence[Pieces], *, sign: int, now: datetime) -> No
         if free < quantity:
             raise InsufficientStock(f"{quantity} pieces were asked for and {free} are there.", field="quantity")
     for stock_id, quantity in asked.items():
-        Stock.objects.filter(id=stock_id).update(reserved=F("reserved") + sign * quantity)
+        with about("quantity", _told_of(stocks[stock_id], stocks[stock_id].reserved + sign * quantity)):
+            Stock.objects.filter(id=stock_id).update(reserved=F("reserved") + sign * quantity)
     outbox.publish_many(
         outbox.NewEvent(
             type="catalog.stock.changed",
@@ -65,3 +68,9 @@ def _change_reserved(lines: Sequence[Pieces], *, sign: int, now: datetime) -> No
     )
     variants = {stock.variant_id for stock in stocks.values()}
     refresh_products(set(Variant.objects.filter(id__in=variants).values_list("product_id", flat=True)), now=now)
+
+
+def _told_of(stock: Stock, reserved: int) -> list[UUID]:
+    """Return the variant if shoppers can see that its reserved pieces change: not while more are free than is shown."""
+    fewest = stock.on_hand - max(stock.reserved, reserved)
+    return [] if fewest >= MOST_SHOWN else [stock.variant_id]

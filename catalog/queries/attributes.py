@@ -5,13 +5,14 @@ catalogue), and its products a few.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from catalog.queries.rows import Assignment, AttributeRow, ValueRow
 from commerce.db.rows import fetch
+from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
 from tenants.queries import ChannelRow
 
@@ -48,16 +49,24 @@ CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id =
 CROSS JOIN LATERAL (SELECT * FROM catalog_variantvalue held WHERE held.variant_id = k.id OFFSET 0) held
 {_HELD.format(on_variants="true")}
 """
+# A value is found by what holds it; one that is hidden with its attribute shows when the attribute changes.
+_VALUES_FOUND = Found("value", 2 + _WIDTH, frozenset({"catalog_attributevalue"}))
 
 
 def list_product_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
     """Return the visible attributes that products have values of, by product, in the merchant's order."""
-    return _assignments(fetch(_OF_PRODUCTS, [list(ids)]), channel)
+    return _assignments(fetch(_OF_PRODUCTS, [list(ids)], about={"product": ids}, found=_VALUES_FOUND), channel)
 
 
-def list_variant_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
-    """Return the visible attributes that variants have values of, by variant, in the merchant's order."""
-    return _assignments(fetch(_OF_VARIANTS, [list(ids)]), channel)
+def list_variant_attributes(
+    ids: Sequence[UUID], channel: ChannelRow, product_ids: Collection[UUID]
+) -> dict[UUID, list[Assignment]]:
+    """Return the visible attributes that variants have values of, by variant, in the merchant's order.
+
+    `product_ids` are of all of their products.
+    """
+    found = fetch(_OF_VARIANTS, [list(ids)], about={"product": product_ids}, found=_VALUES_FOUND)
+    return _assignments(found, channel)
 
 
 def _assignments(found: Sequence[Sequence[Any]], channel: ChannelRow) -> dict[UUID, list[Assignment]]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from catalog.queries.products import translated_slug, translated_slug_params
 from catalog.queries.rows import CategoryRow, CollectionRow
 from commerce.db.rows import fetch
+from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
 from tenants.queries import ChannelRow
 
@@ -26,6 +27,9 @@ _IS_PUBLISHED = """EXISTS (
   SELECT FROM catalog_collectionpublication pub WHERE pub.collection_id = c.id AND pub.channel_id = %s
   AND pub.is_published AND (pub.published_at IS NULL OR pub.published_at <= %s) OFFSET 0)"""
 _BY = {"id": "c.id = %s", "slug": "c.slug = %s", "externalReference": "c.external_reference = %s"}
+_ONE_CATEGORY = Found("category", 0, frozenset({"catalog_category"}), wanted=1)
+_ABOVE = Found("category", 1, frozenset({"catalog_category"}))
+_ONE_COLLECTION = Found("collection", 0, frozenset({"catalog_collection", "catalog_collectionpublication"}), wanted=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,15 @@ def contains(text: str) -> str:
 
 def get_category(by: str, value: Any) -> CategoryRow | None:
     """Return the category whose `by` (id, slug, externalReference) is `value`."""
-    found = fetch(f"SELECT {_CATEGORY} FROM catalog_category c WHERE {_BY[by]}", [value])
+    found = fetch(f"SELECT {_CATEGORY} FROM catalog_category c WHERE {_BY[by]}", [value], found=_ONE_CATEGORY)
     return CategoryRow(*found[0]) if found else None
 
 
 def get_category_by_translated_slug(slug: str, language: str) -> CategoryRow | None:
     """Return the category of this slug in a language; without one there, its own slug counts."""
     where = translated_slug("catalog_category", "c")
-    found = fetch(
-        f"SELECT {_CATEGORY} FROM catalog_category c WHERE {where}", translated_slug_params("Category", slug, language)
-    )
+    params = translated_slug_params("Category", slug, language)
+    found = fetch(f"SELECT {_CATEGORY} FROM catalog_category c WHERE {where}", params, found=_ONE_CATEGORY)
     return CategoryRow(*found[0]) if found else None
 
 
@@ -87,6 +90,7 @@ def list_categories_by_id(ids: Sequence[UUID]) -> dict[UUID, CategoryRow]:
         f"""SELECT {_CATEGORY} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.id = k.id LIMIT 1) c""",
         [list(ids)],
+        about={"category": ids},
     )
     return {row[0]: CategoryRow(*row) for row in found}
 
@@ -122,7 +126,7 @@ def list_ancestors(ids: Sequence[UUID]) -> dict[UUID, list[CategoryRow]]:
     """Return the categories above each of these, from the root down."""
     rows: dict[UUID, CategoryRow] = {}
     ancestors: dict[UUID, list[CategoryRow]] = defaultdict(list)
-    for below_id, *columns in fetch(_ANCESTORS, [list(ids)]):
+    for below_id, *columns in fetch(_ANCESTORS, [list(ids)], about={"category": ids}, found=_ABOVE):
         row = rows.setdefault(columns[0], CategoryRow(*columns))
         ancestors[below_id].append(row)
     return ancestors
@@ -140,9 +144,8 @@ def list_categories(wanted: GroupFilter, page: PageRequest) -> Page[CategoryRow]
 
 def get_collection(by: str, value: Any, channel: ChannelRow, now: datetime) -> CollectionRow | None:
     """Return the published collection whose `by` (id, slug, externalReference) is `value`."""
-    found = fetch(
-        f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {_BY[by]} AND {_IS_PUBLISHED}", [value, channel.id, now]
-    )
+    sql = f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {_BY[by]} AND {_IS_PUBLISHED}"
+    found = fetch(sql, [value, channel.id, now], found=_ONE_COLLECTION)
     return CollectionRow._make((*found[0], channel)) if found else None
 
 
@@ -154,6 +157,7 @@ def get_collection_by_translated_slug(
     found = fetch(
         f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {where} AND {_IS_PUBLISHED}",
         [*translated_slug_params("Collection", slug, language), channel.id, now],
+        found=_ONE_COLLECTION,
     )
     return CollectionRow._make((*found[0], channel)) if found else None
 
@@ -164,6 +168,7 @@ def list_collections_by_id(ids: Sequence[UUID], channel: ChannelRow, now: dateti
         f"""SELECT {_COLLECTION} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = k.id LIMIT 1) c WHERE {_IS_PUBLISHED}""",
         [list(ids), channel.id, now],
+        about={"collection": ids},
     )
     return {row[0]: CollectionRow._make((*row, channel)) for row in found}
 
@@ -179,6 +184,7 @@ def list_collections_of(
         CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = held.collection_id LIMIT 1) c
         WHERE {_IS_PUBLISHED} ORDER BY c.name, c.id""",
         [list(product_ids), channel.id, now],
+        about={"product": product_ids},
     )
     collections: dict[UUID, list[CollectionRow]] = defaultdict(list)
     for product_id, *columns in found:

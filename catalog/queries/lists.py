@@ -20,8 +20,12 @@ from catalog.queries.conditions import Condition, with_ids
 from catalog.queries.products import CURRENT, IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
 from commerce.db.rows import fetch
+from commerce.db.topics import Found, usage_of
 from commerce.graphql.paging import InvalidCursor, Page, PageRequest, Position
 from tenants.queries import ChannelRow
+
+# Of these a page reads the rows of its products alone, where neither order nor conditions read them.
+_SHOWN_TABLES = frozenset({"catalog_product", "catalog_media"})
 
 # So many members are looked up one by one; a list with more is read along its order.
 FEW = 2000
@@ -202,7 +206,8 @@ def _read(
     ]
     width = len(order.keys)
     found: dict[UUID | None, list[_Placed]] = defaultdict(list)
-    for group, *columns in fetch(_statement(shape), params):
+    about = {"listing": [wanted.channel.id]}
+    for group, *columns in fetch(_statement(shape), params, about=about, found=_found_products(shape)):
         place = tuple(columns[:width])
         found[group].append(_Placed(product_row(columns[width:], wanted.channel), place))
     return found
@@ -216,6 +221,14 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     if members is not None:
         return [*members.params, *shown, *picked]
     return [*shown, *picked]
+
+
+@lru_cache(512)
+def _found_products(shape: _Shape) -> Found | None:
+    """Return how the rows name the products shown, if all that else is read of a page are its listing rows."""
+    order = ORDERS[shape.order]
+    found = usage_of(_from(shape, order, list(shape.conditions))).read
+    return None if found & _SHOWN_TABLES else Found("product", 1 + len(order.keys), _SHOWN_TABLES)
 
 
 @lru_cache(512)
@@ -291,6 +304,7 @@ def _few_members(wanted: ProductList) -> Condition | None:
     sizes = fetch(
         _sizes(tuple(condition.members or "" for condition in candidates)),
         [value for condition in candidates for value in condition.params],
+        about={"listing": [wanted.channel.id]},
     )[0]
     size, at = min((size, at) for at, size in enumerate(sizes))
     return candidates[at] if size <= FEW else None
@@ -337,7 +351,7 @@ def _total(wanted: ProductList, members: Condition | None) -> int:
         tuple(condition.members or "" for condition in sets),
         False,
     )
-    total: int = fetch(sql, params)[0][0]
+    total: int = fetch(sql, params, about={"listing": [wanted.channel.id]})[0][0]
     return total
 
 
@@ -346,7 +360,7 @@ def _totals(wanted: ProductList, members: Condition | None, groups: list[UUID]) 
     conditions = wanted.conditions if members else (*wanted.conditions, _GROUP)
     params = [groups, wanted.channel.id, wanted.now, wanted.now, *(v for c in conditions for v in c.params)]
     sql = _count(tuple(c.probe for c in conditions), members.members if members else None, (), True)
-    return dict(fetch(sql, params))
+    return dict(fetch(sql, params, about={"listing": [wanted.channel.id]}))
 
 
 @lru_cache(256)

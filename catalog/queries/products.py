@@ -1,13 +1,14 @@
 """Products and what hangs on them, by key: for all keys of a level in one statement."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from catalog.queries.rows import MediaRow, ProductRow, ProductTypeRow, Texts, VariantRow
 from commerce.db.rows import fetch
+from commerce.db.topics import Found
 from tenants.queries import ChannelRow
 
 # A listing row that shoppers of a channel see at an instant. Parameters: channel, instant, instant.
@@ -36,6 +37,7 @@ _PRODUCTS_BY_ID = f"""
 CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p {_CURRENT}
 """
 _BY = {"id": "p.id = %s", "slug": "p.slug = %s", "externalReference": "p.external_reference = %s"}
+_ONE = Found("product", 0, frozenset({"catalog_product", "catalog_listing", "catalog_media"}), wanted=1)
 
 
 def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None = None) -> ProductRow:
@@ -45,22 +47,21 @@ def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None
 
 def get_product(by: str, value: Any, channel: ChannelRow, now: datetime) -> ProductRow | None:
     """Return the published product whose `by` (id, slug, externalReference) is `value`, its texts read too."""
-    found = fetch(f"{_PRODUCT} WHERE {_BY[by]}", [channel.id, now, now, value])
+    found = fetch(f"{_PRODUCT} WHERE {_BY[by]}", [channel.id, now, now, value], found=_ONE)
     return _with_texts(found[0], channel) if found else None
 
 
 def get_product_by_translated_slug(slug: str, language: str, channel: ChannelRow, now: datetime) -> ProductRow | None:
     """Return the published product of this slug in a language; without one there, its own slug counts."""
     where = translated_slug("catalog_product", "p")
-    found = fetch(
-        f"{_PRODUCT} WHERE {where}", [channel.id, now, now, *translated_slug_params("Product", slug, language)]
-    )
+    params = [channel.id, now, now, *translated_slug_params("Product", slug, language)]
+    found = fetch(f"{_PRODUCT} WHERE {where}", params, found=_ONE)
     return _with_texts(found[0], channel) if found else None
 
 
 def list_products_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, ProductRow]:
     """Return the published ones of these products, by id."""
-    found = fetch(_PRODUCTS_BY_ID, [list(ids), channel.id, now, now])
+    found = fetch(_PRODUCTS_BY_ID, [list(ids), channel.id, now, now], about={"product": ids})
     return {row[0]: _with_texts(row, channel) for row in found}
 
 
@@ -76,7 +77,7 @@ CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p
 
 def list_texts(ids: Sequence[UUID]) -> dict[UUID, Texts]:
     """Return the long texts of products, by id."""
-    return {row[0]: Texts(*row[1:]) for row in fetch(_TEXTS_BY_ID, [list(ids)])}
+    return {row[0]: Texts(*row[1:]) for row in fetch(_TEXTS_BY_ID, [list(ids)], about={"product": ids})}
 
 
 def translated_slug(table: str, alias: str) -> str:
@@ -112,26 +113,32 @@ _VARIANTS_BY_ID = f"{_VARIANT.format(source=_KEYED_VARIANTS.format(column='id', 
 _VARIANTS_OF = f"""
 {_VARIANT.format(source=_KEYED_VARIANTS.format(column="product_id", many="OFFSET 0"))} ORDER BY v.position, v.id
 """
+_OF_FOUND = Found("product", 1, frozenset({"catalog_variant", "catalog_variantprice", "catalog_listing"}))
+# Rows carry the free pieces, on which an answer depends only where it shows them.
+_NO_QUANTITY: dict[str, Sequence[UUID]] = {"quantity": ()}
 _VARIANT_BY = {"id": "v.id = %s", "sku": "v.sku = %s", "externalReference": "v.external_reference = %s"}
 
 
 def get_variant(by: str, value: Any, channel: ChannelRow, now: datetime) -> VariantRow | None:
     """Return the priced variant, of a published product, whose `by` (id, sku, externalReference) is `value`."""
     params = [channel.id, channel.id, value, channel.id, now, now]
-    found = fetch(f"{_ONE_VARIANT} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}", params)
+    sql = f"{_ONE_VARIANT} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}"
+    found = fetch(sql, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=1))
     return VariantRow._make((*found[0], channel)) if found else None
 
 
 def list_variants_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, VariantRow]:
     """Return those of these variants that are priced and of published products, by id."""
-    found = fetch(_VARIANTS_BY_ID, [channel.id, list(ids), channel.id, channel.id, now, now])
+    params = [channel.id, list(ids), channel.id, channel.id, now, now]
+    found = fetch(_VARIANTS_BY_ID, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=len(ids)))
     return {row[0]: VariantRow._make((*row, channel)) for row in found}
 
 
 def list_variants(product_ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[VariantRow]]:
     """Return the variants of published products that have a price in the channel, in the merchant's order."""
     variants: dict[UUID, list[VariantRow]] = defaultdict(list)
-    for row in fetch(_VARIANTS_OF, [channel.id, list(product_ids), channel.id]):
+    about = {**_NO_QUANTITY, "product": product_ids}
+    for row in fetch(_VARIANTS_OF, [channel.id, list(product_ids), channel.id], about=about):
         variants[row[1]].append(VariantRow._make((*row, channel)))
     return variants
 
@@ -147,19 +154,22 @@ CROSS JOIN LATERAL (SELECT vm.media_id FROM catalog_variantmedia vm WHERE vm.var
 CROSS JOIN LATERAL (SELECT * FROM catalog_media m WHERE m.id = vm.media_id LIMIT 1) m ORDER BY m.position, m.id
 """
 
+_MEDIA_FOUND = Found("product", 2, frozenset({"catalog_media"}))
+
 
 def list_media(product_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
     """Return the media of products, in the merchant's order."""
     media: dict[UUID, list[MediaRow]] = defaultdict(list)
-    for row in fetch(_MEDIA_OF, [list(product_ids)]):
+    for row in fetch(_MEDIA_OF, [list(product_ids)], about={"product": product_ids}):
         media[row[1]].append(MediaRow(*row))
     return media
 
 
-def list_variant_media(variant_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
-    """Return the media that show each variant, in the merchant's order."""
+def list_variant_media(variant_ids: Sequence[UUID], product_ids: Collection[UUID]) -> dict[UUID, list[MediaRow]]:
+    """Return the media that show each variant, in the merchant's order. `product_ids` are of all of their products."""
     media: dict[UUID, list[MediaRow]] = defaultdict(list)
-    for variant_id, *row in fetch(_MEDIA_OF_VARIANTS, [list(variant_ids)]):
+    found = fetch(_MEDIA_OF_VARIANTS, [list(variant_ids)], about={"product": product_ids}, found=_MEDIA_FOUND)
+    for variant_id, *row in found:
         media[variant_id].append(MediaRow(*row))
     return media
 
@@ -172,4 +182,4 @@ CROSS JOIN LATERAL (SELECT * FROM catalog_producttype t WHERE t.id = k.id LIMIT 
 
 def list_product_types(ids: Sequence[UUID]) -> dict[UUID, ProductTypeRow]:
     """Return product types, by id."""
-    return {row[0]: ProductTypeRow(*row) for row in fetch(_TYPES, [list(ids)])}
+    return {row[0]: ProductTypeRow(*row) for row in fetch(_TYPES, [list(ids)], about={"product-type": ids})}

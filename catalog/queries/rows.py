@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from commerce.db.topics import depend_on
 from tenants.queries import ChannelRow
 
 
@@ -75,7 +76,7 @@ class ProductTypeRow(NamedTuple):
 
 
 class VariantRow(NamedTuple):
-    """A variant as shoppers of `channel` see it; `free` pieces are on hand and not reserved."""
+    """A variant as shoppers of `channel` see it."""
 
     id: UUID
     product_id: UUID
@@ -90,8 +91,14 @@ class VariantRow(NamedTuple):
     currency: str
     price: int
     prior_price: int | None
-    free: int
+    free_pieces: int
     channel: ChannelRow
+
+    @property
+    def free(self) -> int:
+        """The pieces that can be sold. Whoever asks, an answer with them ends with the next sale that shows."""
+        depend_on("quantity", [self.id])
+        return self.free_pieces
 
     @property
     def metadata_table(self) -> str:

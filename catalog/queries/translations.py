@@ -14,5 +14,6 @@ def list_translations(object_ids: Sequence[UUID], language: str) -> dict[UUID, T
         t.plain_text, t.rich_text FROM unnest(%s::uuid[]) AS k(id) CROSS JOIN LATERAL (
           SELECT * FROM catalog_translation t WHERE t.object_id = k.id AND t.language = %s LIMIT 1) t""",
         [list(object_ids), language],
+        about={"translation": object_ids},
     )
     return {row[1]: TranslationRow(*row) for row in found}

@@ -1,5 +1,5 @@
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +14,11 @@ from commerce.db import pools, positions
 from commerce.db import scope as scopes
 from commerce.db.backend.schema import SchemaEditor
 from commerce.db.positions import Position
-from commerce.db.topics import Changes, current_reads, declared, usage_of
+from commerce.db.topics import Changes, Usage, current_reads, declared, usage_of
 from commerce.db.topics.changes import Telling
 
 # Statements that one connection keeps prepared; the plan of each takes PostgreSQL some 100 KB.
 PREPARED_MAX = 200
-
-_NOTHING = nullcontext()
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -49,15 +47,25 @@ class Noting:
     """What both cursors share: each statement's text is noted, so that it is known what was read and written."""
 
     db: Any
+    rowcount: int
     is_noted = False  # set by who tells more exactly what is read
 
     def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
-        with self.db.noting(sql, self.is_noted):
-            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+        return self._run_noted(super()._execute, sql, params)  # type: ignore[misc]
 
     def _executemany(self, sql: Any, param_list: Any, *ignored: Any) -> Any:
-        with self.db.noting(sql, self.is_noted):
-            return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+        return self._run_noted(super()._executemany, sql, param_list)  # type: ignore[misc]
+
+    def _run_noted(self, run: Callable[[Any, Any], Any], sql: Any, params: Any) -> Any:
+        usage = self.db.note_reads(sql, self.is_noted)
+        if usage is None:
+            return run(sql, params)
+        # A statement outside of any transaction gets one of its own, whose COMMIT tells of it.
+        with nullcontext() if self.db.in_atomic_block else transaction.atomic(using=self.db.alias):
+            result = run(sql, params)
+            if not usage.counts or self.rowcount:
+                self.db.note_written(usage.written)
+            return result
 
 
 class NotedCursor(Noting, CursorWrapper):
@@ -95,24 +103,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def make_debug_cursor(self, cursor: Any) -> Any:
         return NotedDebugCursor(cursor, self)
 
-    def noting(self, sql: Any, is_noted: bool) -> AbstractContextManager[Any]:
-        """Note what a statement reads and writes, and return the context to run it in."""
+    def note_reads(self, sql: Any, is_noted: bool) -> Usage | None:
+        """Note what a statement reads, and return its usage if what it writes is to be noted."""
         reads = None if is_noted else current_reads()
         is_reading = self.scope is not None and self.scope.read_only
         if reads is None and is_reading:
-            return _NOTHING
+            return None
         text = sql if isinstance(sql, str) else sql.as_string(self.connection)
         if reads is not None:
             reads.note(text)
-        written = usage_of(text).written
-        if not written or is_reading:
-            return _NOTHING
-        if self.in_atomic_block:
-            self._note_written(written)
-            return _NOTHING
-        return self._noting_alone(written)
+        usage = usage_of(text)
+        return usage if usage.written and not is_reading else None
 
-    def _note_written(self, tables: Iterable[str]) -> None:
+    def note_written(self, tables: Iterable[str]) -> None:
+        """Note that rows of these tables were written, for the tenant in force."""
         current = scopes.current_scope()
         if current is not None and current.alias == self.alias:
             self.changes.note(tables, current.tenant_id)
@@ -120,13 +124,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.changes.note(tables, None)
         else:  # row-level security lets it write nothing of tenants
             self.changes.note([table for table in tables if declared()[table].is_platform], None)
-
-    @contextmanager
-    def _noting_alone(self, tables: Iterable[str]) -> Iterator[None]:
-        """Give a statement outside of any transaction one of its own, whose COMMIT tells of it."""
-        with transaction.atomic(using=self.alias):
-            self._note_written(tables)
-            yield
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin in psycopg's autocommit mode, where several statements may travel in one message.

@@ -12,9 +12,9 @@ ones yields {"product:<id>", "product"}, of unnamed ones {"product", "product:*"
 exactly by a change that shares a topic with it.
 """
 
-from commerce.db.topics.changes import Changes, Handler, about, changed, on_changes, remove_handler
-from commerce.db.topics.declared import NOT_SHOWN, PLATFORM, Topic, Topics, clock_index, declared
-from commerce.db.topics.reads import Found, Reads, collecting_reads, current_reads
+from commerce.db.topics.changes import Changes, Handler, about, about_objects, changed, on_changes, remove_handler
+from commerce.db.topics.declared import NOT_SHOWN, PLATFORM, Topic, Topics, clock_index, declared, objects_of
+from commerce.db.topics.reads import Found, Reads, collecting_reads, current_reads, depend_on
 from commerce.db.topics.statements import Usage, usage_of
 
 __all__ = [
@@ -28,11 +28,14 @@ __all__ = [
     "Topics",
     "Usage",
     "about",
+    "about_objects",
     "changed",
     "clock_index",
     "collecting_reads",
     "current_reads",
     "declared",
+    "depend_on",
+    "objects_of",
     "on_changes",
     "remove_handler",
     "usage_of",

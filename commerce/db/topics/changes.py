@@ -21,26 +21,33 @@ _about: ContextVar[Mapping[str, frozenset[str]]] = ContextVar("about", default={
 
 
 @contextmanager
-def about(kind: str, ids: Iterable[Any]) -> Iterator[None]:
-    """Say that what the statements inside write of a kind belongs to these objects alone.
-
-    Without ids they write nothing of it that shows, or tell by `changed` what they wrote. Of two contexts of
-    one kind the inner one counts.
-    """
-    token = _about.set({**_about.get(), kind: frozenset(map(str, ids))})
+def about_objects(objects: Mapping[str, Iterable[Any]]) -> Iterator[None]:
+    """Say the same as `about` of several kinds."""
+    token = _about.set({**_about.get(), **{kind: frozenset(map(str, ids)) for kind, ids in objects.items()}})
     try:
         yield
     finally:
         _about.reset(token)
 
 
-def changed(kind: str, ids: Iterable[Any]) -> None:
-    """Tell that these objects of the scope's tenant were changed in its transaction; none: nothing is told."""
+@contextmanager
+def about(kind: str, ids: Iterable[Any]) -> Iterator[None]:
+    """Say that what the statements inside write of a kind belongs to these objects alone.
+
+    Without ids they write nothing of it that shows, or tell by `changed` what they wrote. Of two contexts of
+    one kind the inner one counts.
+    """
+    with about_objects({kind: ids}):
+        yield
+
+
+def changed(kind: str, ids: Iterable[Any] | None = None) -> None:
+    """Tell that these objects of the scope's tenant (None: nobody knows which) were changed in its transaction."""
     scope = current_scope()
     if scope is None or scope.tenant_id is None:
         raise ScopeError("No tenant is in scope: changes are told inside `with tenant_scope(tenant_id):`.")
     connection: Any = connections[scope.alias]
-    connection.changes.add(scope.tenant_id, kind, frozenset(map(str, ids)))
+    connection.changes.add(scope.tenant_id, kind, None if ids is None else frozenset(map(str, ids)))
 
 
 class Changes:

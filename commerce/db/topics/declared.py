@@ -21,11 +21,13 @@ FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 class Topic:
     """A kind of thing that rows are about. `by` leads to the id of the one that a row is about ("variant.product_id").
 
-    Without `by` no single one is told apart.
+    Without `by` no single one is told apart; with `when_new` one that is created is, and any change of it later
+    counts for all: it may show up where the row was not found before.
     """
 
     kind: str
     by: str | None = None
+    when_new: bool = False
 
 
 class Topics:
@@ -76,6 +78,22 @@ def topics_of(model: type[models.Model]) -> Topics | None:
     """Return what a model declares, or None."""
     topics = getattr(model, "topics", None)
     return topics if isinstance(topics, Topics) else None
+
+
+def objects_of(instance: models.Model, *, is_new: bool) -> dict[str, frozenset[str]]:
+    """Return the objects that a row is about, by kind, as far as its topics tell single ones apart."""
+    topics = topics_of(type(instance)) or NOT_SHOWN
+    return {
+        topic.kind: frozenset([str(_follow(instance, topic.by))])
+        for topic in topics.topics
+        if topic.by is not None and (is_new or not topic.when_new)
+    }
+
+
+def _follow(instance: Any, path: str) -> Any:
+    for name in path.split("."):
+        instance = getattr(instance, name)
+    return instance
 
 
 def clock_index(column: str, *, name: str) -> models.Index:

@@ -15,11 +15,17 @@ from commerce.db.topics.statements import Usage, usage_of
 
 
 class Found(NamedTuple):
-    """A read that looks up, in these tables, only what its rows name: the ids of `kind` in a column of the rows."""
+    """A read that shows, of these tables, only what its rows name: the ids of `kind` in a column of the rows.
+
+    Right where a row that was not found cannot become one without a change of something else that was read, or of
+    a table apart from these. Where it can, `wanted` is how many rows there are at most: with fewer of them the
+    answer depends on all of the kind.
+    """
 
     kind: str
     column: int
     tables: frozenset[str]
+    wanted: int = 0
 
 
 class Reads:
@@ -59,6 +65,7 @@ class Reads:
         self.storable = self.storable and read.is_storable
         for table in usage.read:
             if found is not None and table in found.tables:
+                self._topics |= named(found.kind, about.get(found.kind, ()))
                 continue
             kinds = [topic.kind for topic in declared()[table].topics.topics]
             kind = next((kind for kind in kinds if kind in about), None)
@@ -67,7 +74,13 @@ class Reads:
             else:
                 self._topics.update(kinds[:1])
         if found is not None:
-            self._topics |= named(found.kind, {row[found.column] for row in rows} - {None})
+            is_whole = len(rows) < found.wanted
+            ids = {row[found.column] for row in rows} - {None}
+            self._topics |= {found.kind} if is_whole else named(found.kind, ids)
+
+    def note_objects(self, kind: str, ids: Iterable[Any]) -> None:
+        """Add objects whose rows were read before, and are shown from here on."""
+        self._topics |= named(kind, ids)
 
     def valid_until(self, now: datetime) -> datetime | None:
         """Return the first instant after `now` at which the clock alone may change the answer; None: none is known.
@@ -107,6 +120,13 @@ def collecting_reads() -> Iterator[Reads]:
 def current_reads() -> Reads | None:
     """Return what is collecting reads, or None."""
     return _current.get()
+
+
+def depend_on(kind: str, ids: Iterable[Any]) -> None:
+    """Say that the answer shows these objects, where the read left them out (`about={kind: ()}`)."""
+    reads = _current.get()
+    if reads is not None:
+        reads.note_objects(kind, ids)
 
 
 def named(kind: str, ids: Iterable[Any]) -> set[str]:
