@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Length, Lower
 
 from commerce.db.models import TenantModel, TenantRow, WithMetadata
+from commerce.db.topics.declared import NOT_SHOWN, Topic, Topics
 
 models.CharField.register_lookup(Length)
 models.CharField.register_lookup(Lower)
@@ -14,6 +15,8 @@ models.CharField.register_lookup(Lower)
 
 class Tenant(models.Model):
     """A shop. Its number stays inside; paths, keys and files show `public_id`."""
+
+    topics = Topics(Topic("hosts"))
 
     class Status(models.TextChoices):
         ACTIVE = "active"
@@ -44,6 +47,8 @@ class Tenant(models.Model):
 class Domain(models.Model):
     """A host name that is a tenant's: lower case, without a port."""
 
+    topics = Topics(Topic("hosts"))
+
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="domains")
     host = models.CharField(max_length=253, unique=True)
     is_primary = models.BooleanField(default=False)
@@ -71,6 +76,8 @@ class PlatformAudit(models.Model):
 class Channel(WithMetadata, TenantModel):
     """A market of a tenant: its currency (ISO 4217), countries (ISO 3166-1) and languages (BCP 47)."""
 
+    topics = Topics(Topic("channel"))
+
     slug = models.SlugField(max_length=255, db_index=False)
     name = models.CharField(max_length=250)
     currency = models.CharField(max_length=3)
@@ -97,6 +104,8 @@ class UserManager(BaseUserManager["User"]):
 
 class User(WithMetadata, TenantModel, AbstractBaseUser):
     """A person of one tenant: customer or staff. The same address at two shops is two people."""
+
+    topics = NOT_SHOWN
 
     email = models.EmailField()
     first_name = models.CharField(max_length=256, blank=True)
@@ -148,6 +157,8 @@ class User(WithMetadata, TenantModel, AbstractBaseUser):
 class PermissionGroup(TenantModel):
     """A named set of the dialect's permissions, e.g. MANAGE_PRODUCTS, that staff may belong to."""
 
+    topics = NOT_SHOWN
+
     name = models.CharField(max_length=150)
     permissions = models.JSONField(default=list, blank=True)
 
@@ -159,6 +170,8 @@ class PermissionGroup(TenantModel):
 
 
 class GroupMember(TenantRow):
+    topics = NOT_SHOWN
+
     pk = models.CompositePrimaryKey("tenant_id", "group_id", "user_id")
     group = models.ForeignKey(PermissionGroup, on_delete=models.CASCADE)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
@@ -166,6 +179,8 @@ class GroupMember(TenantRow):
 
 class Session(TenantRow, AbstractBaseSession):
     """A staff member's session in the admin of the tenant's host."""
+
+    topics = NOT_SHOWN
 
     @classmethod
     def get_session_store_class(cls) -> Any:
@@ -180,6 +195,8 @@ class Session(TenantRow, AbstractBaseSession):
 class TrustedDocument(TenantModel):
     """A GraphQL document that is called by `key`: the SHA-256 of its text in hex, or what its manifest says."""
 
+    topics = NOT_SHOWN
+
     key = models.CharField(max_length=200)
     text = models.TextField()
 
@@ -189,6 +206,8 @@ class TrustedDocument(TenantModel):
 
 class StorefrontToken(TenantModel):
     """The right to render for many shoppers: not limited by address. The secret itself is not kept."""
+
+    topics = NOT_SHOWN
 
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64)
