@@ -149,6 +149,22 @@ OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
 
 # --- Limits: docs/limits.md ---------------------------------------------------------------------------
 
+# What each operation may ask for and take; None is the default in commerce/graphql/limits.py, which has the units.
+GRAPHQL_MAX_BODY = env.int("GRAPHQL_MAX_BODY", default=None)
+GRAPHQL_MAX_UPLOAD = env.int("GRAPHQL_MAX_UPLOAD", default=None)
+GRAPHQL_MAX_BATCH = env.int("GRAPHQL_MAX_BATCH", default=None)
+GRAPHQL_MAX_TOKENS = env.int("GRAPHQL_MAX_TOKENS", default=None)
+GRAPHQL_MAX_DEPTH = env.int("GRAPHQL_MAX_DEPTH", default=None)
+GRAPHQL_MAX_ALIASES = env.int("GRAPHQL_MAX_ALIASES", default=None)
+GRAPHQL_MAX_FIELDS = env.int("GRAPHQL_MAX_FIELDS", default=None)
+GRAPHQL_MAX_MUTATIONS = env.int("GRAPHQL_MAX_MUTATIONS", default=None)
+GRAPHQL_MAX_COST = env.int("GRAPHQL_MAX_COST", default=None)
+GRAPHQL_MAX_TIME = env.int("GRAPHQL_MAX_TIME", default=None)
+# For how many seconds browsers, and shared caches, may keep an answer to a trusted query by GET, and for how many more
+# a shared cache may serve it while it asks anew.
+GRAPHQL_CACHE_MAX_AGE = env.int("GRAPHQL_CACHE_MAX_AGE", default=0)
+GRAPHQL_CACHE_SHARED_MAX_AGE = env.int("GRAPHQL_CACHE_SHARED_MAX_AGE", default=60)
+GRAPHQL_CACHE_STALE = env.int("GRAPHQL_CACHE_STALE", default=30)
 # Requests a minute: of one client, and of a tenant by the name of its plan (`manage.py tenant plan`).
 RATE_LIMIT = env.bool("RATE_LIMIT", default=not LOCAL)
 RATE_LIMIT_PER_CLIENT = env.int("RATE_LIMIT_PER_CLIENT", default=1000)

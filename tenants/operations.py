@@ -7,7 +7,6 @@ the tenant's own rows: theirs run inside a scope of that tenant.
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any
 
@@ -20,6 +19,7 @@ from django.db import IntegrityError, connections, models, transaction
 
 from commerce.db.scope import Scope, ScopeError, current_scope, narrow, open_scope
 from commerce.errors import DomainError
+from commerce.graphql.documents import DOCUMENT_ID
 from commerce.graphql.limits import clean_limits
 from tenants.models import (
     Channel,
@@ -33,9 +33,9 @@ from tenants.models import (
     User,
 )
 from tenants.permissions import GRANTS
+from tenants.tokens import digest_of
 
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
-_DOCUMENT_KEY = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -141,7 +141,7 @@ def register_documents(*, slug: str, texts: Mapping[str, str]) -> tuple[list[str
     The caller has checked the texts. Raises DomainError for a key that no address or header could hold.
     """
     for key in texts:
-        if not _DOCUMENT_KEY.fullmatch(key):
+        if not DOCUMENT_ID.fullmatch(key):
             raise DomainError(f"{key!r} is no id of a document: 1 to 200 of A-Z a-z 0-9 - _ . : / + =", field="id")
     tenant = _lock_tenant(slug)
     with as_tenant(tenant):
@@ -178,7 +178,7 @@ def create_storefront_token(*, slug: str, name: str) -> str:
     """
     tenant, secret = _lock_tenant(slug), token_urlsafe(32)
     with as_tenant(tenant):
-        token = StorefrontToken(name=name, digest=storefront_token_digest(secret))
+        token = StorefrontToken(name=name, digest=digest_of(secret))
         _check_fields(token)
         if StorefrontToken.objects.filter(name=name).exists():
             raise DomainError(
@@ -197,11 +197,6 @@ def revoke_storefront_token(*, slug: str, name: str) -> None:
         if not count:
             raise DomainError(f"{slug} has no storefront token {name!r}.", code="NOT_FOUND", field="name")
     _raise_door_version(tenant)
-
-
-def storefront_token_digest(secret: str) -> str:
-    """Return what is kept of a token's secret; it has 256 bits of chance, so that one round of a hash is enough."""
-    return sha256(secret.encode()).hexdigest()
 
 
 def _lock_tenant(slug: str) -> Tenant:

@@ -123,7 +123,7 @@ class Documents:
 
     def get(self, text: str, limits: Limits) -> Document:
         """Return the document of this text, or raise Refused, also where it exceeds these limits alone."""
-        key = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        key = _digest(text)
         document = self._find(key)
         if document is None:
             return self._keep(key, self._check(text, key, limits))
@@ -148,3 +148,10 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __contains__(self, text: str) -> bool:
+        return _digest(text) in self._kept
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -18,6 +18,7 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 
 MAX_KEPT = 5000
+DOCUMENT_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
 APOLLO_FORMAT = "apollo-persisted-query-manifest"
 
 
@@ -29,17 +30,20 @@ class TrustedDocuments:
         self._kept: OrderedDict[tuple[int, int, str], str] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: str, policy: Policy) -> str | None:
-        """Return the text of the tenant's document of this id, or None."""
+    def find(self, key: str, policy: Policy) -> str | None:
+        """Return the text of the tenant's document of this id if it is at hand."""
         place = (policy.tenant, policy.documents_version, key)
         with self._lock:
             if place in self._kept:
                 self._kept.move_to_end(place)
-                return self._kept[place]
-        text = policy.read_document(key)
+            return self._kept.get(place)
+
+    def read(self, key: str, policy: Policy) -> str | None:
+        """Return the text of the tenant's document of this id, or None, from where they are registered."""
+        text = policy.read_document(key) if DOCUMENT_ID.fullmatch(key) else None
         if text is not None:
             with self._lock:
-                self._kept[place] = text
+                self._kept[policy.tenant, policy.documents_version, key] = text
                 if len(self._kept) > self._size:
                     self._kept.popitem(last=False)
         return text

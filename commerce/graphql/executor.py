@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from graphql import (
@@ -47,7 +47,8 @@ class Answer:
 
     `clean` tells whether there is data and no error: only such an answer may be kept for others, by the
     topics that it was made from and until the moment at which it ends by itself. `check` is the taking from
-    the rate limits that it was given after.
+    the rate limits that it was given after, `cache` whether it was kept ("hit"), is now ("miss") or was not
+    and is not ("bypass").
     """
 
     status: int
@@ -56,6 +57,7 @@ class Answer:
     topics: tuple[str, ...] = ()
     valid_until: datetime | None = None
     check: Check = UNLIMITED
+    cache: Literal["hit", "miss", "bypass"] = "bypass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,10 @@ class Executor:
             raise Refused(variables)
         selected.check_cost(variables, limits)
         return Prepared(selected.described, variables, query, selected, limits)
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a document was seen before, so that preparing it is cheap."""
+        return text in self.documents
 
     def check(self, text: str, limits: Limits) -> None:
         """Raise Refused unless a document has operations and each may run, with the defaults of its variables."""

@@ -11,6 +11,7 @@ from commerce.graphql.limits import Limits
 from commerce.ratelimit import plan_limit
 from tenants import operations, queries
 from tenants.models import Tenant
+from tenants.operators import current_operator
 
 
 class Command(BaseCommand):
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             return self._list()
         try:
             with operations.all_tenants(
-                reason=options["reason"], operator=_operator(), command=f"tenant {verb} {options['slug']}"
+                reason=options["reason"], operator=current_operator(), command=f"tenant {verb} {options['slug']}"
             ):
                 self.stdout.write(getattr(self, f"_{verb.replace('-', '_')}")(**options))
         except DomainError as error:
@@ -126,10 +127,6 @@ def _limit(text: str) -> tuple[str, int | None]:
     if not separator or (value and not (value.isascii() and value.isdigit())):
         raise DomainError(f"{text!r} is no limit such as depth=20, or depth= for the settings' value.", field="limits")
     return name, int(value) if value else None
-
-
-def _operator() -> str:
-    return os.environ.get("OPERATOR") or os.environ.get("SUDO_USER") or getpass.getuser()
 
 
 def _password() -> str:

@@ -1,0 +1,92 @@
+"""What a shop allows at its GraphQL door: its limits, documents, plan, and whoever holds one of its tokens."""
+
+from collections.abc import Callable
+from functools import partial
+from hmac import compare_digest
+from typing import NoReturn, TypeVar
+
+from django.http import HttpRequest
+
+from commerce.addresses import client_of
+from commerce.db import replicas
+from commerce.db.scope import tenant_scope
+from commerce.graphql.limits import Limits
+from commerce.graphql.policy import Policy
+from commerce.graphql.transport import BadRequest
+from commerce.ratelimit import Allowance, plan_limit
+from tenants import queries
+from tenants.queries import TenantRecord
+from tenants.tokens import digest_of
+
+STOREFRONT_TOKEN = "X-Storefront-Token"  # noqa: S105  the header's name
+MAX_KEPT = 10_000  # shops
+T = TypeVar("T")
+
+_digests: dict[tuple[int, int], list[str]] = {}
+
+
+def policy_of(request: HttpRequest, shop: TenantRecord, base: Limits) -> Policy:
+    """Return what a shop allows to a request; `base` are the limits of shops that have none of their own.
+
+    A client is limited by its address, and one with a storefront token, who renders for many shoppers, with its
+    shop alone. Raises BadRequest for a token that is not this shop's.
+    """
+    is_storefront = _is_storefront(request, shop)
+    return Policy(
+        limits=base.with_values(shop.limits),
+        tenant=shop.id,
+        surrogate=str(shop.public_id),
+        documents_only=shop.documents_only,
+        documents_version=shop.door_version,
+        read_document=partial(_read_document, shop.id),
+        allowance=Allowance.of(
+            tenant=shop.id,
+            client=None if is_storefront else client_of(request),
+            per_minute=plan_limit(shop.plan),
+        ),
+    )
+
+
+def _is_storefront(request: HttpRequest, shop: TenantRecord) -> bool:
+    token = request.headers.get(STOREFRONT_TOKEN)
+    if token is None:
+        return False
+    owner, _, secret = token.partition(".")
+    digest = digest_of(secret)
+    known = [compare_digest(digest, kept) for kept in _token_digests(shop)]
+    if owner != str(shop.public_id) or not any(known):
+        _refuse_token()
+    return True
+
+
+def _refuse_token() -> NoReturn:
+    raise BadRequest(
+        f"{STOREFRONT_TOKEN} holds no token of this shop, or one that was revoked: "
+        "`manage.py tenant storefront-token` makes another.",
+        401,
+    )
+
+
+def _token_digests(shop: TenantRecord) -> list[str]:
+    """Return the digests of a shop's tokens, read once per process until one of them changes."""
+    place = (shop.id, shop.door_version)
+    digests = _digests.get(place)
+    if digests is None:
+        if len(_digests) >= MAX_KEPT:
+            _digests.clear()
+        digests = _digests[place] = _read(shop.id, queries.list_token_digests)
+    return digests
+
+
+def _read_document(tenant: int, key: str) -> str | None:
+    return _read(tenant, partial(queries.find_document, key))
+
+
+def _read(tenant: int, query: Callable[[], T]) -> T:
+    """Read on the primary, as a replica may not have yet what the shop's record tells of; on one while it is gone."""
+
+    def read(alias: str) -> T:
+        with tenant_scope(tenant, read_only=True, using=alias):
+            return query()
+
+    return replicas.reading_primary(read)
