@@ -11,6 +11,7 @@ from django.db import connections
 from commerce.db import replicas
 from commerce.db.positions import Position
 from commerce.db.rows import fetch
+from commerce.db.topics import Found, declared
 from tenants.models import Channel, GroupMember, PermissionGroup, StorefrontToken, Tenant, TrustedDocument, User
 
 
@@ -158,9 +159,11 @@ def list_channel_rows() -> list[ChannelRow]:
 
 def list_metadata(table: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
     """Return the public metadata of objects of one table of the scope's tenant, by id."""
-    found = fetch(
-        f"""SELECT k.id, t.metadata FROM unnest(%s::uuid[]) AS k(id)
+    topic = declared()[table].topics.topics[0]
+    rows = fetch(
+        f"""SELECT k.id, t.metadata, t.{topic.by or "id"} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (SELECT * FROM {table} t WHERE t.id = k.id LIMIT 1) t""",
         [list(ids)],
+        found=Found(topic.kind, 2, frozenset({table}), wanted=len(set(ids))) if topic.by else None,
     )
-    return {key: json.loads(metadata) for key, metadata in found}
+    return {row[0]: json.loads(row[1]) for row in rows}
