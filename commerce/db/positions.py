@@ -4,7 +4,12 @@ from contextvars import ContextVar
 from typing import NamedTuple, Self
 
 # Asked after COMMIT: a position that was read before it can be reached while the commit is not replayed yet.
-CURRENT_SQL = "SELECT pg_walfile_name(pg_current_wal_insert_lsn()), pg_current_wal_insert_lsn()::text"
+# How far the log is on disk, where our commit is by then: a standby is sent no more than that, and what a crash takes
+# away beyond it nobody would ever reach. Commits that do not wait for the disk are further on.
+CURRENT_SQL = """
+SELECT pg_walfile_name(lsn), lsn::text FROM (SELECT CASE current_setting('synchronous_commit')
+  WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END AS lsn) current
+"""
 
 
 class Position(NamedTuple):
