@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import Error, connections
+from django.db import Error, InternalError, connections
 
 from commerce.db import watch
 from commerce.db.positions import Position
@@ -85,14 +85,30 @@ def choose(at_least: Position | None = None) -> str:
     return _find_replica(servers, now, at_least) or PRIMARY
 
 
-def reading(run: Callable[[str], T], *, at_least: Position | None = None) -> T:
+def has_replayed(alias: str, position: Position) -> bool:
+    """Say whether a snapshot opened from now on at this alias is known to have all that was committed up to there."""
+    servers = watch.current()
+    server, now = servers.server(alias), time.monotonic()
+    if server is None or server is servers.primary:
+        return True
+    state, primary = server.known(now), servers.primary.known(now)
+    if state is None or (primary is not None and primary.position.timeline != state.position.timeline):
+        return False
+    return _has(state, position)
+
+
+def reading(run: Callable[[str], T], *, at_least: Position | None = None, ideally: Position | None = None) -> T:
     """Return `run(alias)` of the server that `choose` names, outside any scope, and run it anew where that fails.
+
+    `at_least` is what the caller must see. `ideally` is what it is to see as long as there is a primary, which has it
+    in any case: while the primary is gone, a replica that lacks it will do. `has_replayed` tells which it was.
 
     A server that is lost on the way, or a standby that cancels the read because it is in the way of replaying, has
     the read begin again on the primary, or on another replica while the primary is gone; each server is tried once.
+    `run` may catch the error itself, as resolvers do, as long as its scope then fails to commit.
     Raises PrimaryUnavailable where none is left that has replayed `at_least`.
     """
-    return _run(run, choose(at_least), at_least)
+    return _run(run, _choose_ideally(at_least, ideally), at_least)
 
 
 def reading_primary(run: Callable[[str], T]) -> T:
@@ -147,13 +163,21 @@ def is_passing(error: BaseException | None) -> bool:
     return is_outage(error) or _sqlstate(error) in _CONFLICTS
 
 
+def _choose_ideally(at_least: Position | None, ideally: Position | None) -> str:
+    wanted = max((position for position in (at_least, ideally) if position is not None), default=None)
+    alias = choose(wanted)
+    if alias == PRIMARY and wanted != at_least and watch.current().primary.has_failed:
+        return choose(at_least)
+    return alias
+
+
 def _run(run: Callable[[str], T], alias: str, at_least: Position | None) -> T:
     tried: list[str] = []
     while True:
         try:
             return run(alias)
         except Error as error:
-            if not is_passing(error):
+            if not is_passing(error) and (alias == PRIMARY or not _was_swallowed(error)):
                 raise
             if is_outage(error):
                 _suspect(alias)
@@ -162,6 +186,11 @@ def _run(run: Callable[[str], T], alias: str, at_least: Position | None) -> T:
             if found is None:
                 raise PrimaryUnavailable from error
             alias = found
+
+
+def _was_swallowed(error: Error) -> bool:
+    """Say whether all that is left of an error is a transaction that cannot be committed; the error is not known."""
+    return isinstance(error, InternalError) and error.__cause__ is None
 
 
 def _find_another(at_least: Position | None, tried: list[str]) -> str | None:
@@ -194,11 +223,15 @@ def _find_replica(servers: Watch, now: float, at_least: Position | None, tried: 
         state = server.known(now)
         if state is None or server.alias in tried or state.position.timeline != timeline:
             continue
-        if at_least is not None and at_least.timeline >= timeline and state.position < at_least:
+        if at_least is not None and not _has(state, at_least):
             continue
         if primary is None or not is_lagging(state, primary):
             return server.alias
     return None
+
+
+def _has(state: State, position: Position) -> bool:
+    return position.timeline < state.position.timeline or state.position >= position
 
 
 def is_lagging(replica: State, primary: State) -> bool:

@@ -94,6 +94,11 @@ class Server:
         """Say whether the server is believed not to answer; one that was not asked yet is not."""
         return self.known(now) is None and (self._failures > 0 or self.last is not None)
 
+    @property
+    def has_failed(self) -> bool:
+        """Say whether it did not answer when it was last asked."""
+        return self._failures > 0
+
     def ask(self, primary: "Server") -> None:
         """Ask the server and remember the answer, or that there is none."""
         try:
