@@ -35,6 +35,7 @@ from graphql.pyutils import Path, Undefined, is_iterable
 
 from commerce.graphql.batch import rows_in
 from commerce.graphql.context import Context
+from commerce.graphql.errors import LimitExceeded
 from commerce.graphql.info import Info
 from commerce.graphql.plan import FieldPlan, LevelPlan, row_builder
 from commerce.graphql.reference import Discard
@@ -76,10 +77,12 @@ class Execution:
         self._levels: dict[int, tuple[dict[str, Any], LevelPlan]] = {}  # of rows behind an interface or union
 
     def run(self) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-        """Return the data and the errors."""
+        """Return the data and the errors; raise LimitExceeded where a query takes too long."""
         is_mutation = self.plan.owner is self.schema.mutation_type
         try:
             data = self._run_serially() if is_mutation else self._run_query()
+        except LimitExceeded:
+            raise
         except GraphQLError as error:
             self.errors.append(error)
             data = None
@@ -138,6 +141,7 @@ class Execution:
             if not field.is_leaf:
                 distinct, plain = _gather(field, values)
         except Exception as error:
+            self.context.check_time()
             return [self._fail(error)] * len(rows)
         if field.is_leaf:
             return self._leaves(field, values)
@@ -154,6 +158,7 @@ class Execution:
         arguments = field.arguments.values(self.variables) if field.arguments else {}
         if field.read is None:
             info = Info(self.context, field.owner, field.name, field.selection)
+            self.context.check_time()
             values = field.batch(rows, info, **arguments)
             if len(values) != len(rows):
                 raise TypeError(f"The batch resolver returned {len(values)} values for {len(rows)} rows.")

@@ -18,7 +18,7 @@ from graphql import (
 from commerce.graphql.compiled import Document, Documents, PlannedOperation, Refused
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.engine import Execution
-from commerce.graphql.errors import format_errors
+from commerce.graphql.errors import LimitExceeded, format_errors
 from commerce.graphql.limits import Limits, default_values, measure
 from commerce.graphql.plan import NotPlanned
 from commerce.graphql.reference import Reference
@@ -125,15 +125,19 @@ class Executor:
     def run(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
         """Run an operation and return its answer, rendered before its scope is left.
 
-        A query runs in one scope; a mutation in one scope per field, one after the other.
+        A query runs in one scope; a mutation in one scope per field, one after the other. A query that takes too
+        long has no data: its scope is rolled back, as PostgreSQL may have ended a statement.
         """
         described = prepared.operation
         context.start(prepared.limits.time)
         execution = self._execution(prepared, context, lambda: open_scope(described))
-        if described.kind == "mutation":
-            return _answer(*execution.run())
-        with open_scope(described):
-            return _answer(*execution.run())
+        try:
+            if described.kind == "mutation":
+                return _answer(*execution.run())
+            with open_scope(described):
+                return _answer(*execution.run())
+        except LimitExceeded as error:
+            return _answer(None, [error])
 
     def _execution(
         self, prepared: Prepared, context: Context, open_scope: Callable[[], AbstractContextManager[Any]]
