@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
+from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 # Seconds that a request waits for a connection to a server that is believed to be gone: it may be back.
@@ -51,8 +52,12 @@ def believe_gone(alias: str) -> None:
     one request after the other. Connections in use are closed when they come back.
     """
     _gone.add(alias)
-    pool = DatabaseWrapper._connection_pools.pop(alias, None)  # type: ignore[attr-defined]  # shared by all threads
+    pools: dict[str, Any] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]  # shared by all threads
+    pool = pools.get(alias)
     if pool is not None:
+        apart: Any = connections.create_connection(alias)
+        apart._connection_pools = {}
+        pools[alias] = apart.pool  # in one step: there is always one to be found
         pool.close(timeout=0.05)
 
 

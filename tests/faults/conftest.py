@@ -124,6 +124,12 @@ class Driver:
         return json.loads(line)
 
 
+def whole(found: dict[str, Any]) -> bool:
+    """Say whether everything worked, and all the time."""
+    works = all(found.get(name) for name in ("writes", "reads", "reads_after"))
+    return works and not any(name.endswith("unavailable") for name in found)
+
+
 class Web:
     """A gunicorn with its two workers on the stack."""
 

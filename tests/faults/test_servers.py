@@ -5,7 +5,7 @@ The faults follow each other on one stack, and each leaves it whole; the promoti
 
 import pytest
 
-from tests.faults.conftest import Driver, Servers, driving
+from tests.faults.conftest import Driver, Servers, driving, whole
 
 
 @pytest.fixture(scope="module")
@@ -13,12 +13,6 @@ def load(servers: Servers):
     with driving(servers) as driver:
         driver.until(lambda found: found.get("reads") and found.get("reads_after") and found.get("writes"))
         yield driver
-
-
-def whole(found) -> bool:
-    """Say whether everything worked, and all the time."""
-    works = all(found.get(name) for name in ("writes", "reads", "reads_after"))
-    return works and not any(name.endswith("unavailable") for name in found)
 
 
 def test_while_replay_is_paused_nobody_misses_an_own_write(servers: Servers, load: Driver):
@@ -74,4 +68,3 @@ def test_a_standby_that_is_promoted_takes_the_writes(servers: Servers, load: Dri
     assert not (found := load.during(2))["faults"], found
     servers.on_standby("SELECT pg_promote()")
     load.until(whole)
-    servers.on_standby("SELECT 1")

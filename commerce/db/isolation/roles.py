@@ -24,7 +24,7 @@ _ROLES = """
 def _wrong_users(cursor: Any) -> Iterator[tuple[str, str]]:
     expected = {
         "default": rls.APP,
-        "replica": rls.APP,
+        **dict.fromkeys(settings.REPLICAS, rls.APP),
         "owner": rls.OWNER,
         "platform": rls.PLATFORM,
         "relay": rls.RELAY,
