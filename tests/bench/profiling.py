@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import pstats
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from tests.bench.profiled import DUMP
 from tests.bench.statements import Statement
 
 ROUNDS = 10
-# psycopg prepares a statement when it runs for the fifth time, and PostgreSQL may fix its plan after five more.
-SETTLED = 11
+# Of a prepared statement PostgreSQL may fix the plan after five executions.
+SETTLED = 6
 TOP, SHOWN = 40, 15
 
 
@@ -48,7 +49,7 @@ def _python(
         for _ in range(ROUNDS):
             requests += len(measure.prepare(web, shop, operation, GRAPHQL).requests)
         _dump(web, shop)
-    head = f"cProfile of {requests} requests in one worker, which makes calls of Python functions look dearer.\n"
+    head = f"cProfile of {requests} requests in one worker: seconds of CPU, not of waiting.\n"
     texts = [_top(file, order, rows) for order, rows in (("tottime", TOP), ("cumulative", 2 * TOP), ("tottime", SHOWN))]
     return head + texts[0] + texts[1], head + texts[2]
 
@@ -83,7 +84,7 @@ def _plans(
         read()
         asked = len(measure.prepare(web, shop, operation, GRAPHQL).requests)
         found = read()
-    full, brief = [], ["statements of one request, with settled plans: planning + execution ms, buffers, rows"]
+    full, brief = [], ["statements of one request: planning + execution ms, buffers, rows"]
     for server in statements.SERVERS:
         mine = _last_request([one for one in found if one.server == server], asked)
         url = ground.on_database(stack.database_url("commerce_app", server), database)
@@ -94,7 +95,8 @@ def _plans(
                     continue
                 plan = _explain(connection, number, statement)
                 full.append(f"--- on the {server}\n{statement.sql}\n{statement.parameters}\n{_text(plan)}\n")
-                brief.append(f"  {_brief(plan)}  {' '.join(statement.sql.split())[:90]}")
+                prepared = "prepared" if statement.is_prepared else "planned each time"
+                brief.append(f"  {_brief(plan)}, {prepared}: {' '.join(statement.sql.split())[:80]}")
     return "\n".join(full), "\n".join(brief)
 
 
@@ -104,13 +106,17 @@ def _last_request(found: list[Statement], asked: int) -> list[Statement]:
 
 
 def _explain(connection: psycopg.Connection[Any], number: int, statement: Statement) -> dict[str, Any]:
-    values = f"({', '.join(statement.parameters)})" if statement.parameters else ""
-    connection.execute(f"PREPARE bench_{number} AS {statement.sql}")
-    for _ in range(SETTLED):
-        connection.execute(f"EXECUTE bench_{number}{values}")
-    found = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE bench_{number}{values}").fetchone()
-    assert found is not None
-    explained: dict[str, Any] = found[0][0]
+    if statement.is_prepared:
+        values = f"({', '.join(statement.parameters)})" if statement.parameters else ""
+        connection.execute(f"PREPARE bench_{number} AS {statement.sql}")
+        for _ in range(SETTLED):
+            connection.execute(f"EXECUTE bench_{number}{values}")
+        text = f"EXECUTE bench_{number}{values}"
+    else:
+        text = re.sub(r"\$(\d+)", lambda found: statement.parameters[int(found[1]) - 1], statement.sql)
+    row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}").fetchone()
+    assert row is not None
+    explained: dict[str, Any] = row[0][0]
     return explained
 
 

@@ -17,17 +17,19 @@ NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config|SELEC
 _ENTRY = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:.]+ UTC \[\d+\] (?P<user>[^@ ]*)@?(?P<database>\S*) (?P<kind>[A-Z]+):  (?P<text>.*)$"
 )
-_STATEMENT = re.compile(r"(?:statement|execute [^:]*): (?P<sql>.*)", re.DOTALL)
+_STATEMENT = re.compile(r"(?:statement|execute (?P<name>[^:]*)): (?P<sql>.*)", re.DOTALL)
+UNNAMED = "<unnamed>"
 _PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')", re.DOTALL)
 
 
 @dataclass
 class Statement:
-    """A statement as it ran, with its parameters as SQL literals."""
+    """A statement as it ran, with its parameters as SQL literals; without `is_prepared` it is planned each time."""
 
     sql: str
     parameters: list[str]
     server: str
+    is_prepared: bool
 
     @property
     def is_counted(self) -> bool:
@@ -83,7 +85,9 @@ def parse(log: str, database: str, server: str) -> list[Statement]:
     statements: list[Statement] = []
     for kind, text in entries:
         if kind == "LOG" and (statement := _STATEMENT.match(text)):
-            statements.append(Statement(statement["sql"].strip(), [], server))
+            statements.append(
+                Statement(statement["sql"].strip(), [], server, (statement["name"] or UNNAMED) != UNNAMED)
+            )
         elif kind == "DETAIL" and statements and "arameters: " in text:
             statements[-1].parameters = [literal for _, literal in _PARAMETER.findall(text)]
     return statements

@@ -141,6 +141,7 @@ LOG = """\
 def test_statements_are_read_from_the_log_with_their_parameters():
     found = statements.parse(LOG, "small", "primary")
     assert [one.sql for one in found if one.is_counted] == ["SELECT a\nFROM b WHERE c = $1 AND d = $2", "SELECT 2"]
+    assert [one.is_prepared for one in found if one.is_counted] == [False, True]
     assert found[1].parameters == ["'it''s'", "NULL"]
 
 
