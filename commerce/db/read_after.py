@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from commerce.db import positions, replicas
 from commerce.db.positions import Position
+from commerce.errors import DomainError
 
 HEADER = "Read-After"
 COOKIE = "read_after"
@@ -21,8 +22,12 @@ COOKIE_AGE = 60
 _TOKEN = re.compile(r"([0-9]{1,20})-([0-9A-Fa-f]{24})", re.ASCII)
 
 
-class BadToken(ValueError):
+class BadToken(DomainError):
     """The header of a request is no token. HTTP: 400."""
+
+    def __init__(self) -> None:
+        message = f"The header {HEADER} is no token: send back what an answer's {HEADER} said, or leave it out."
+        super().__init__(message, field=HEADER)
 
 
 def token_of(position: Position) -> str | None:
@@ -41,7 +46,7 @@ def read_token(request: HttpRequest) -> Position | None:
     if not header and not cookie:
         return None
     if header and not _TOKEN.fullmatch(header):
-        raise BadToken(f"The header {HEADER} is no token: send back what an answer's {HEADER} said, or leave it out.")
+        raise BadToken
     found = [_position(text) for text in (header, cookie)]
     return max((position for position in found if position is not None), default=None)
 
