@@ -54,6 +54,7 @@ class Batch:
         calls = info.context.calls
         rows = calls.level(step, parent)
         try:
+            info.context.check_time()
             values = self.batch(rows, Info.of(info), **arguments)
             if len(values) != len(rows):
                 raise TypeError(f"The batch resolver returned {len(values)} values for {len(rows)} rows.")

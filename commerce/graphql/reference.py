@@ -12,6 +12,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     default_field_resolver,
     default_type_resolver,
     located_error,
@@ -62,12 +63,14 @@ class Reference(ExecutionContext):
         return execution
 
     def run(self) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-        """Return the data and the errors."""
+        """Return the data and the errors; raise LimitExceeded where a query takes too long."""
         data: Any = None
         try:
             data = self.execute_operation(self.operation, self.root_value)
         except GraphQLError as error:
             self.collected_errors.add(error, None)
+        if self.collected_errors.errors and self.operation.operation is not OperationType.MUTATION:
+            self.context_value.check_time()
         return data, self.collected_errors.errors
 
     def execute_fields_serially(
