@@ -8,7 +8,9 @@ from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+
+from tenants.sign_in import refuse_sign_in
 
 # Names of applications as staff read them, in the order of the front page.
 SECTIONS = {"catalog": "Catalogue", "tenants": "Shop"}
@@ -43,6 +45,14 @@ class TenantAdminSite(admin.AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = request.tenant.name  # type: ignore[attr-defined]
         return {**super().each_context(request), "site_title": name, "site_header": name}
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the form of signing in, or sign in; those who try too often are refused."""
+        if request.method == "POST":
+            tenant = request.tenant.id  # type: ignore[attr-defined]
+            if refusal := refuse_sign_in(request, tenant, request.POST.get("username", "")):
+                return refusal
+        return super().login(request, extra_context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         found = super().get_app_list(request, app_label)
