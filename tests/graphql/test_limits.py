@@ -1,5 +1,7 @@
 """What is measured in a document, and what is refused before a scope opens, in the toy shop."""
 
+import itertools
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from graphql import parse
@@ -195,3 +197,34 @@ def test_a_bad_setting_is_named(settings):
     settings.GRAPHQL_MAX_DEPTH = 0
     with pytest.raises(ImproperlyConfigured, match="GRAPHQL_MAX_DEPTH: The limit 'depth' is a whole number"):
         Limits.from_settings()
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    """A clock that goes on by a second each time it is looked at: when an operation starts, and before each call."""
+    seconds = itertools.count()
+    monkeypatch.setattr("commerce.graphql.context.time.monotonic", lambda: float(next(seconds)))
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_a_query_that_takes_too_long_has_no_data_and_calls_no_more(ticking, by_reference):
+    text = "{ products { category { products(first: 1) { edges { node { category { products(first: 1) { " + NODES
+    text += " } } } } } } } }"
+    executor = Executor(schema, Limits(time=2000), by_reference=by_reference)
+    found = run(text, executor=executor)
+    assert found.status == 200
+    assert found.body["data"] is None
+    assert set(found.messages) == {"The operation takes longer than the limit of 2000 ms (time)."}
+    assert found.scopes.log == ["open query", "roll back"]
+    assert found.context.count["Query.products"] == 1
+    assert found.context.count["Category.products"] == 0
+    assert run(text, executor=Executor(schema, Limits(time=100_000), by_reference=by_reference)).data
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_a_mutation_that_takes_too_long_keeps_what_was_done_in_time(ticking, by_reference):
+    text = "mutation {" + " ".join(f'{name}: rename(name: "x") {{ name }}' for name in "abc") + "}"
+    found = run(text, executor=Executor(schema, Limits(time=2000), by_reference=by_reference))
+    assert found.body["data"] == {"a": {"name": "x"}, "b": None, "c": None}
+    assert [error["path"] for error in found.errors] == [["b"], ["c"]]
+    assert found.scopes.log == ["open mutation", "commit"] + ["open mutation", "roll back"] * 2

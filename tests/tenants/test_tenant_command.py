@@ -7,7 +7,16 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from commerce.db.scope import tenant_scope
-from tenants.models import Channel, Domain, GroupMember, PermissionGroup, PlatformAudit, Tenant, User
+from tenants.models import (
+    Channel,
+    Domain,
+    GroupMember,
+    PermissionGroup,
+    PlatformAudit,
+    StorefrontToken,
+    Tenant,
+    User,
+)
 from tests.factories.tenants import PASSWORD, open_shop, platform
 
 
@@ -152,3 +161,72 @@ def test_add_domain_refuses_another_tenants_host(tenant, other_tenant):
 
 def test_list_shows_slug_status_hosts_and_name(tenant):
     assert f"{tenant.slug}\tactive\t{tenant.host}\tShop {tenant.token}" in run("list").splitlines()
+
+
+def test_limits_are_shown_and_changed(tenant):
+    answer = run("limits", tenant.slug, "depth=20", "cost=7", "--reason", "a slow storefront")
+    assert {"depth=20 (own)", "cost=7 (own)", "aliases=100"} <= set(answer.splitlines())
+    assert Tenant.objects.get(id=tenant.id).limits == {"depth": 20, "cost": 7}
+    answer = run("limits", tenant.slug, "depth=")
+    assert {"depth=30", "cost=7 (own)"} <= set(answer.splitlines())
+    assert Tenant.objects.get(id=tenant.id).limits == {"cost": 7}
+    assert run("limits", tenant.slug) == answer
+    assert audit(tenant.slug)[0] == ("ada", f"tenant limits {tenant.slug}", "a slow storefront")
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("width=3", "width: There is no limit 'width': the limits are body, upload, batch, "),
+        ("depth=0", "depth: The limit 'depth' is a whole number from 1 to "),
+        ("depth=99999999999", "depth: The limit 'depth' is a whole number from 1 to "),
+        ("depth=-1", "limits: 'depth=-1' is no limit such as depth=20"),
+        ("depth=x", "limits: 'depth=x' is no limit such as depth=20"),
+        ("depth", "limits: 'depth' is no limit such as depth=20"),
+    ],
+)
+def test_a_bad_limit_is_named_and_changes_nothing(tenant, limit, message):
+    with pytest.raises(CommandError, match=f"^{message}"):
+        run("limits", tenant.slug, "cost=7", limit)
+    assert Tenant.objects.get(id=tenant.id).limits == {}
+
+
+def test_plan(tenant, settings):
+    settings.RATE_LIMIT_PLANS = {"standard": 5, "large": 50}
+    assert run("plan", tenant.slug, "large") == f"{tenant.slug} has the plan large: 50 requests a minute"
+    assert Tenant.objects.get(id=tenant.id).plan == "large"
+    with pytest.raises(CommandError, match=r"^plan: There is no plan 'huge'; RATE_LIMIT_PLANS has standard \(5 a min"):
+        run("plan", tenant.slug, "huge")
+    assert Tenant.objects.get(id=tenant.id).plan == "large"
+
+
+def test_documents_only(tenant):
+    assert run("documents-only", tenant.slug, "on") == f"{tenant.slug} runs trusted documents alone"
+    assert Tenant.objects.get(id=tenant.id).documents_only is True
+    assert run("documents-only", tenant.slug, "off") == f"{tenant.slug} runs any document"
+    assert Tenant.objects.get(id=tenant.id).documents_only is False
+
+
+def test_storefront_token_is_shown_once_and_not_kept(tenant, other_tenant):
+    token = run("storefront-token", tenant.slug, "--name", "web")
+    owner, secret = token.split(".")
+    assert owner == str(tenant.public_id)
+    assert len(secret) >= 43  # 256 bits
+    with tenant_scope(tenant.id):
+        kept = StorefrontToken.objects.get(name="web")
+    assert secret not in kept.digest
+    with tenant_scope(other_tenant.id):
+        assert not StorefrontToken.objects.exists()
+    assert not any(secret in part for entry in audit(tenant.slug) for part in entry)
+    with pytest.raises(CommandError, match="has a storefront token 'web': revoke it first"):
+        run("storefront-token", tenant.slug, "--name", "web")
+    assert run("storefront-token", tenant.slug, "--name", "web", "--revoke").startswith("revoked")
+    with pytest.raises(CommandError, match="has no storefront token 'web'"):
+        run("storefront-token", tenant.slug, "--name", "web", "--revoke")
+    assert run("storefront-token", tenant.slug, "--name", "web") != token
+
+
+@pytest.mark.parametrize("verb", [["limits"], ["plan", "large"], ["documents-only", "on"], ["storefront-token"]])
+def test_the_tenant_of_a_change_is_named(verb, slug):
+    with pytest.raises(CommandError, match=f"^slug: There is no tenant '{slug}'"):
+        run(verb[0], slug, *verb[1:])
