@@ -15,6 +15,7 @@ from redis.retry import Retry
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_FAILURES = (redis.ConnectionError, redis.TimeoutError)
 TIMEOUT = 0.25  # seconds to connect, and again for each reply
 PATIENT_TIMEOUT = 1.0  # the same for what is worth waiting for: to outdate answers
 PAUSE = 1.0  # seconds without Redis after it has failed
@@ -28,15 +29,23 @@ class RedisUnavailable(Exception):
 class CacheRedis:
     """A Redis that may be gone, slow or full; any number of threads may share it, and processes fork it.
 
-    After a failure to connect or to answer in time it is left alone for `pause` seconds; one caller then tries
-    it, the others go on without it until that has succeeded.
+    After a failure to connect or to answer in time (`pause_after`) it is left alone for `pause` seconds; one caller
+    then tries it, the others go on without it until that has succeeded.
     """
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = TIMEOUT,
+        pause: float = PAUSE,
+        pause_after: type[redis.RedisError] | tuple[type[redis.RedisError], ...] = _FAILURES,
+    ) -> None:
         self._client = redis.Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
         self._pause = pause
+        self._pause_after = pause_after
         self._lock = Lock()
         self._retry_at: float | None = None  # None: it answers
         self._complain_at = 0.0
@@ -46,9 +55,10 @@ class CacheRedis:
         self._wait_turn()
         try:
             answer = question(self._client)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            with self._lock:
-                self._retry_at = time.monotonic() + self._pause
+        except _FAILURES as error:
+            if isinstance(error, self._pause_after):
+                with self._lock:
+                    self._retry_at = time.monotonic() + self._pause
             self._complain(error)
             raise RedisUnavailable(str(error)) from error
         except redis.RedisError as error:  # it is full, read-only, or refuses the command
@@ -83,15 +93,18 @@ def cache_redis() -> CacheRedis:
 
 
 def patient_redis() -> CacheRedis:
-    """Return the way to the same Redis for those who outdate what is in it: they always try, and wait longer."""
+    """Return the way to the same Redis for those who outdate what is in it.
+
+    They wait longer, and try it also where it has just refused a connection, which costs nothing.
+    """
     return _patient_of_url(settings.REDIS_CACHE_URL)
 
 
 @cache
 def _of_url(url: str) -> CacheRedis:
-    return CacheRedis(url)
+    return CacheRedis(url, pause=PAUSE)
 
 
 @cache
 def _patient_of_url(url: str) -> CacheRedis:
-    return CacheRedis(url, timeout=PATIENT_TIMEOUT, pause=0)
+    return CacheRedis(url, timeout=PATIENT_TIMEOUT, pause=PAUSE, pause_after=redis.TimeoutError)

@@ -17,12 +17,13 @@ ANONYMOUS = "anonymous"
 class Key:
     """Everything besides the rows that an answer may depend on. Two requests share an answer iff all parts are equal.
 
-    `schema` is the version of the code that answers; `document` the hash of its text; `caller` whoever sees more
-    than others do, for whom nothing is stored as yet.
+    `schema` is the version of the code that answers; `shop` what is known of the tenant without a statement;
+    `document` the hash of its text; `caller` whoever sees more than others do, for whom nothing is stored as yet.
     """
 
     schema: str
     tenant: int
+    shop: str = ""
     scheme: str
     host: str
     port: int

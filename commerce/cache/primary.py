@@ -20,6 +20,13 @@ def system_id(connection: Any) -> str:
         return str(cursor.fetchone()[0])
 
 
+def ask_new_position() -> Position:
+    """Return a position of the primary that nobody can have asked for before."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")  # its commit is in the log
+    return ask_position()
+
+
 def ask_position(alias: str = "default") -> Position:
     """Return how far the primary is by now; raise what Django raises where it does not answer."""
     with connections[alias].cursor() as cursor:

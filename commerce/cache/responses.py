@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from commerce.db.replicas import cluster
 # Seconds for which the others leave an answer to the one that computes it, and how long they wait in all.
 LEAD = 0.7
 WAIT = 1.0
+_founding = Lock()
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.004, 0.05
 # An answer made from more topics than this is not stored.
 MOST_TOPICS = 2000
@@ -155,11 +157,21 @@ class Entry:
             case [b"marked", top, holder, made]:
                 self._remember(holder, made)
                 return Bypass("marked", keys.read_position(top))
-            case [b"unfounded", claim] if may_found and versions.found(self.system_id, self.tenant, claim):
-                return self._lookup(may_found=False)
-            case [b"unfounded", _] if may_found:
-                return Bypass("primary")
+            case [b"unfounded", claim]:
+                return self._found(claim) if may_found else Bypass("primary")
         return Bypass("timeline")
+
+    def _found(self, claim: bytes) -> Found:
+        """Have a floor set, by one thread at a time, and look again."""
+        if not _founding.acquire(timeout=WAIT):
+            return Bypass("primary")
+        try:
+            found = self._lookup(may_found=False)  # the thread before may have done it
+            if found != Bypass("primary") or not versions.found(self.system_id, self.tenant, claim):
+                return found
+        finally:
+            _founding.release()
+        return self._lookup(may_found=False)
 
     def _remember(self, holder: bytes, made: bytes) -> None:
         try:

@@ -56,11 +56,18 @@ def run_all(client: "redis.Redis", calls: Sequence[Call | Command]) -> list[Any]
     for i, reply in enumerate(replies):
         call = calls[i]
         if isinstance(reply, redis.exceptions.NoScriptError) and isinstance(call, Call):
-            client.script_load(call.script.text)
+            _load_all(client)
             return [*replies[:i], *run_all(client, calls[i:])]
         if isinstance(reply, Exception):
             raise reply
     return replies
+
+
+def _load_all(client: "redis.Redis") -> None:
+    pipeline = client.pipeline(transaction=False)
+    for script in ALL:
+        pipeline.script_load(script.text)
+    pipeline.execute()
 
 
 LOOKUP = Script("lookup")
@@ -74,3 +81,4 @@ PUBLISH = Script("publish")
 SETTLE = Script("settle")
 OUTDATE = Script("outdate")
 DROP = Script("drop")
+ALL = (LOOKUP, STORE, RELEASE, LOOK, FOUND, MARK, UNMARK, PUBLISH, SETTLE, OUTDATE, DROP)

@@ -114,7 +114,7 @@ def publish(changes: Changes, position: Position, *, alias: str = "default") -> 
 def outdate_all(tenant: int) -> bool:
     """Outdate all that is kept for a tenant; return False where there was nothing. Raises RedisUnavailable."""
     key = keys.versions_key(primary.system_id(connections["default"]), tenant)
-    arguments = [keys.position_text(primary.ask_position())]
+    arguments = [keys.position_text(primary.ask_new_position())]
     return bool(patient_redis().ask(lambda client: scripts.OUTDATE.run(client, [key], arguments)))
 
 
