@@ -7,33 +7,50 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import path
-from django.utils import timezone
 
 from commerce import health
+from commerce.db.read_after import read_token
 from commerce.db.scope import tenant_scope
 from commerce.graphql.context import Operation
+from commerce.graphql.limits import Limits
+from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
-from commerce.schema import schema
+from commerce.schema import SCHEMA_VERSION, schema
 from tenants.graphql.context import ShopContext
+from tenants.graphql.policy import policy_of
 from tenants.media import serve_media
 from tenants.middleware import tenant_of
 
 
-def open_scope(request: HttpRequest, operation: Operation) -> AbstractContextManager[Any]:
+def open_scope(request: HttpRequest, time_limit: int, operation: Operation, alias: str) -> AbstractContextManager[Any]:
     """Open the scope of a GraphQL operation: the tenant's, one read-only snapshot for a query."""
-    return tenant_scope(tenant_of(request).id, read_only=operation.kind == "query", along_indexes=True)
+    is_query = operation.kind == "query"
+    tenant = tenant_of(request).id
+    return tenant_scope(tenant, read_only=is_query, using=alias, along_indexes=True, time_limit=time_limit)
+
+
+def make_policy(request: HttpRequest, limits: Limits) -> Policy:
+    """Return what the shop allows to this request; `limits` are those of the settings."""
+    return policy_of(request, tenant_of(request), limits)
 
 
 def make_context(request: HttpRequest) -> ShopContext:
-    """Return the context of a GraphQL operation: whose shop, at which address, when."""
+    """Return the context of a GraphQL operation: whose shop, at which address, after which write. No SQL."""
     shop = tenant_of(request)
-    origin = f"{request.scheme}://{request.get_host()}"
-    return ShopContext(request=request, tenant=shop.id, shop=shop, origin=origin, now=timezone.now())
+    return ShopContext(
+        request=request,
+        tenant=shop.id,
+        shop=shop,
+        origin=f"{request.scheme}://{request.get_host()}",
+        read_after=read_token(request),
+        schema=SCHEMA_VERSION,
+    )
 
 
+graphql = GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context, make_policy=make_policy)
 handler500 = "commerce.health.server_error"
 urlpatterns = [
-    path("graphql/", GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context)),
+    path("graphql/", graphql),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("admin/", admin.site.urls),

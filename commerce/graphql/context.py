@@ -2,12 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, Self, TypeVar, cast
 
 from django.http import HttpRequest
+from django.utils import timezone
 
+from commerce.cache.keys import Key
+from commerce.db.positions import Position
 from commerce.graphql.calls import Calls
 from commerce.graphql.errors import LimitExceeded
 
@@ -28,12 +32,15 @@ class Context:
     """The state of one request's one operation, `info.context` in every resolver.
 
     The roof subclasses it to add who is calling and from which channel; the kit knows a tenant as an
-    integer only.
+    integer only. `now` is the instant that everything which depends on the clock is read at, `read_after` what
+    the caller has written.
     """
 
     request: HttpRequest
     tenant: int | None = None
     languages: tuple[str, ...] = ()
+    now: datetime = field(default_factory=timezone.now)
+    read_after: Position | None = None
     memo: dict[Hashable, Any] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     discarded: bool = False
@@ -53,6 +60,14 @@ class Context:
         """
         if time.monotonic() >= self.deadline:
             raise LimitExceeded(f"The operation takes longer than the limit of {self.time_limit} ms (time).")
+
+    def again(self) -> Self:
+        """Return the context for running the operation anew, with nothing remembered, at this instant."""
+        return replace(self, memo={}, calls=Calls(), discarded=False, now=timezone.now())
+
+    def key(self, operation: Operation, variables: Mapping[str, Any]) -> Key | None:
+        """Return what the answer to an operation may be shared under, None if with nobody."""
+        return None
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returned when `key` was first asked for.

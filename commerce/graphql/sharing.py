@@ -31,7 +31,9 @@ def share(request: HttpRequest, response: HttpResponse, answer: Answer, policy: 
         response["Cache-Control"] = "private, no-store" if is_personal(request) else "no-store"
         return response
     response["ETag"] = etag = f'"{blake2b(answer.body, digest_size=16).hexdigest()}"'
-    response["Cache-Control"] = _cache_control(answer.valid_until, now)
+    # Of an answer that was not kept here nobody knows what outdates it: caches ask each time.
+    is_kept = answer.cache != "bypass"
+    response["Cache-Control"] = _cache_control(answer.valid_until, now) if is_kept else "no-cache"
     words = surrogate_keys(policy.surrogate, answer.topics)
     if words:
         response["Surrogate-Key"], response["Cache-Tag"] = " ".join(words), ",".join(words)

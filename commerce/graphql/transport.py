@@ -1,7 +1,8 @@
-"""From an HTTP request to the queries in it, in each of the four content types of the dialect."""
+"""From an HTTP request to the calls in it: by POST in each of the four content types of the dialect, or by GET."""
 
 import codecs
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -10,22 +11,51 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
+from graphql import GraphQLError
 
-from commerce.graphql.executor import Query
 from commerce.graphql.limits import Limits
 
 
 class BadRequest(Exception):
-    """A request without a query that could be run: an HTTP status, and what is wrong where."""
+    """A request without a query that could be run: an HTTP status, and what is wrong where.
 
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.message = message
+    The error is shown as it is, where it is more than a message.
+    """
+
+    def __init__(self, error: str | GraphQLError, status: int = 400) -> None:
+        super().__init__(str(error))
+        self.error = error if isinstance(error, GraphQLError) else GraphQLError(error)
         self.status = status
 
 
-def read_queries(request: HttpRequest, limits: Limits) -> Query | list[Query]:
-    """Return the query of a POST request, or those of a batch, or raise BadRequest."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a client asks to be run: the text of a document or the id of a trusted one, or both.
+
+    `by_hash`: the id came as Apollo's clients send it, and is the SHA-256 of the text in hex.
+    """
+
+    text: str | None
+    document_id: str | None
+    variables: Mapping[str, Any]
+    operation_name: str | None = None
+    by_hash: bool = False
+
+
+def read_address(request: HttpRequest) -> Call | None:
+    """Return the call in the address of a GET request, None if it names no document, or raise BadRequest."""
+    given = {
+        name: request.GET[name] for name in (*_IDS, "variables", "operationName", "extensions") if name in request.GET
+    }
+    if "extensions" in given:
+        given["extensions"] = _loads(given["extensions"], "`extensions` is malformed JSON")
+    if not any(name in given for name in (*_IDS, "extensions")):
+        return None
+    return _call(given)
+
+
+def read_calls(request: HttpRequest, limits: Limits) -> Call | list[Call]:
+    """Return the call of a POST request, or those of a batch, or raise BadRequest."""
     reader = _READERS.get(request.content_type or "")
     if reader is None:
         kinds = ", ".join(_READERS)
@@ -40,12 +70,12 @@ def read_queries(request: HttpRequest, limits: Limits) -> Query | list[Query]:
     except UnreadablePostError:
         raise BadRequest("The request body ended too early.") from None
     if not isinstance(body, list):
-        return _query(body)
+        return _call(body)
     if not body:
         raise BadRequest("Received an empty list in the batch request.")
     if len(body) > limits.batch:
         raise BadRequest("Number of batch queries exceeded.")
-    return [_query(item) for item in body]
+    return [_call(item) for item in body]
 
 
 def _check_length(request: HttpRequest, limits: Limits) -> None:
@@ -55,15 +85,28 @@ def _check_length(request: HttpRequest, limits: Limits) -> None:
         raise BadRequest(f"The request body of {length} bytes exceeds the limit of {limit} bytes.", 413)
 
 
-def _query(body: Any) -> Query:
+def _call(body: Any) -> Call:
     if not isinstance(body, dict):
         raise BadRequest("The request body must be a JSON object with the key `query`.")
     text, name = body.get("query"), body.get("operationName") or None
+    digest = _apollo_hash(body.get("extensions"))
+    key = next((body[name] for name in _IDS if body.get(name)), None) if digest is None else digest
+    if not isinstance(key, str | None):
+        raise BadRequest("The `id` of a trusted document must be a string.")
     if not isinstance(text, str) or not text.strip():
-        raise BadRequest("Must provide a query string.")
+        if text or key is None:
+            raise BadRequest("Must provide a query string.")
+        text = None
     if not isinstance(name, str | None):
         raise BadRequest("`operationName` must be a string.")
-    return Query(text, _variables(body.get("variables")), name)
+    return Call(text, key, _variables(body.get("variables")), name, by_hash=digest is not None)
+
+
+def _apollo_hash(extensions: Any) -> str | None:
+    """Return the hash of `extensions.persistedQuery`, if there is one."""
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    return digest if isinstance(digest, str) and digest else None
 
 
 def _variables(given: Any) -> Mapping[str, Any]:
@@ -146,6 +189,7 @@ def _loads(text: str, complaint: str) -> Any:
         raise BadRequest(f"{complaint}: {error}") from None
 
 
+_IDS = ("id", "documentId")
 _READERS: dict[str, Callable[[HttpRequest], Any]] = {
     "application/json": _read_json,
     "application/graphql": _read_graphql,

@@ -2,32 +2,59 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from graphql import GraphQLError
 
-from commerce.graphql.context import Context
+from commerce.cache.keys import Key
+from commerce.graphql.context import Context, Operation
 from commerce.graphql.errors import PermissionDenied
 from tenants import queries
 from tenants.queries import ChannelRow, TenantRecord
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+# Headers that tell who is asking.
+CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_AUTHORIZATION_BEARER")
 
 
 @dataclass(slots=True, kw_only=True)
 class ShopContext(Context):
     """The context of one operation at a tenant's door.
 
-    `origin` is what absolute addresses start with (https://host:port), `now` the instant at the door that
-    prices and publications are read at, `permissions` those of the caller in the dialect's names.
+    `origin` is what absolute addresses start with (https://host:port), `permissions` those of the caller in the
+    dialect's names, `schema` the version of what answers.
     """
 
     shop: TenantRecord
     origin: str
-    now: datetime
     permissions: frozenset[str] = frozenset()
+    schema: str = ""
+
+    def key(self, operation: Operation, variables: Mapping[str, Any]) -> Key | None:
+        """Return what an answer may be shared under: everything that resolvers can see of this context.
+
+        None for a caller with credentials, whatever they turn out to be worth.
+        """
+        if any(name in self.request.META for name in CREDENTIALS):
+            return None
+        scheme, _, host = self.origin.partition("://")
+        host, _, port = host.partition(":")
+        return Key(
+            schema=self.schema,
+            tenant=self.shop.id,
+            shop=repr(self.shop),
+            scheme=scheme,
+            host=host,
+            port=int(port or 0),
+            channel="",
+            language="",
+            currency="",
+            country="",
+            document=operation.document,
+            operation=operation.name,
+            variables=variables,
+        )
 
     def require(self, *permissions: str) -> None:
         """Raise PermissionDenied unless the caller has one of these permissions."""

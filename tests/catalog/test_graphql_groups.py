@@ -86,9 +86,10 @@ def test_category_has_everything_below_it(graphql, tree):
     }
 
 
-def test_products_of_many_categories_at_once(graphql, tree, count_sql, monkeypatch):
+def test_products_of_many_categories_at_once(graphql, tree, count_sql, monkeypatch, settings):
     from catalog.queries import lists
 
+    settings.RESPONSE_CACHE = False
     shop, _ = tree
     query = """query($after: String) {categories(first: 10) {edges { node { slug
       products(first: 2, after: $after, channel: "default-channel", sortBy: {field: NAME, direction: DESC},

@@ -10,7 +10,7 @@ from .toy import Scopes, ToyContext, schema
 scopes = Scopes()
 
 
-def open_scope(request, operation):
+def open_scope(request, time_limit, operation, alias):
     if "X-Fail" in request.headers:
         raise RuntimeError("no database")
     return scopes(operation)
