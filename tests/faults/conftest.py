@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 import requests
+from psycopg.conninfo import make_conninfo
 
-from commerce.stack import ports, postgres, supervise
+from commerce.stack import ports, postgres, processes, supervise
 from commerce.stack.layout import DATABASE, PROJECT, Stack
 from commerce.stack.services import get
 
@@ -50,6 +51,37 @@ class Servers:
     def thaw(self, name: str) -> None:
         """Have a frozen server go on."""
         self._signal(name, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def second_standby(self) -> Iterator[str]:
+        """Run a server that follows the standby; gives its name."""
+        name, stack = "second", self.stack
+        stack.state.ports[name] = ports.choose(ports.candidates(0, scattered=True))
+        stack.state.save()
+        # The standby cannot be copied: its log has no full pages, as a throw-away stack's.
+        copied = postgres._conninfo(stack, "commerce_replication", "primary", dbname="replication")
+        source = postgres._conninfo(stack, "commerce_replication", "standby", dbname="replication")
+        password = source.pop("password")
+        del copied["password"]
+        target = postgres._empty_directory(stack, name)
+        arguments = [f"--dbname={make_conninfo('', **copied)}", f"--pgdata={target}", "--wal-method=stream"]
+        postgres._run(stack, name, "pg_basebackup", [*arguments, "--checkpoint=fast"], {"PGPASSWORD": password})
+        (target / "standby.signal").touch(mode=0o600)
+        stack.own(target / "standby.signal")
+        passwords = stack.configuration / f"{name}.pass"
+        settings = {"primary_conninfo": make_conninfo("", **source, passfile=str(passwords))}
+        line = f"127.0.0.1:{source['port']}:*:commerce_replication:{password}\n"
+        command = postgres._command(stack, name, settings, {passwords: line})
+        identity = processes.spawn(command, stack.log(name))
+        try:
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                with contextlib.suppress(psycopg.OperationalError), self.superuser(name):
+                    break
+                time.sleep(0.1)
+            yield name
+        finally:
+            processes.stop(identity)
 
     def superuser(self, server: str) -> psycopg.Connection[Any]:
         return postgres.connect(self.stack, "postgres", server)

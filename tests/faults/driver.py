@@ -62,7 +62,7 @@ class Load:
     def report(self) -> dict[str, Any]:
         with self.lock:
             slowest = {name: round(seconds, 2) for name, seconds in self.slowest.items()}
-            found = {**self.counts, "slowest": slowest, "faults": self.faults[:5]}
+            found = {**self.counts, "slowest": slowest, "faults": self.faults[:5], "health": replicas.health()}
             self.counts, self.slowest, self.faults = Counter(), {}, []
         return found
 
