@@ -71,7 +71,7 @@ def prepare(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:
         connection.request("POST", path, body, {"Host": shop.host, "Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
-        data = check(operation, ask, answer.status, text)
+        data = check(operation.title, ask, answer.status, text)
         cursor = _cursor(data)
         requests.append(_request(path, shop.host, body))
         sums.append(zlib.crc32(text))
@@ -80,13 +80,18 @@ def prepare(web: Web, shop: Shop, operation: Operation, path: str) -> Prepared:
     return Prepared(requests, sums, asks, hits)
 
 
-def check(operation: Operation, ask: Ask, status: int, text: bytes) -> Any:
+def prepare_bare() -> Prepared:
+    """Return a request that needs no shop and no database: what the server costs before it does anything."""
+    return Prepared([b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"], [zlib.crc32(b'{"status": "ok"}')], [], 0)
+
+
+def check(title: str, ask: Ask, status: int, text: bytes) -> Any:
     """Return the data of an answer, or raise WrongAnswerError."""
     parsed = json.loads(text) if status == 200 else {}
     wrong = f"status {status}: {text[:500]!r}" if status != 200 else str(parsed.get("errors") or "")
     wrong = wrong or ask.check(parsed["data"])
     if wrong:
-        raise WrongAnswerError(f"{operation.title}, {json.dumps(ask.variables)}: {wrong}")
+        raise WrongAnswerError(f"{title}, {json.dumps(ask.variables)}: {wrong}")
     return parsed["data"]
 
 
@@ -109,7 +114,7 @@ def _cursor(data: Any) -> str | None:
 
 def run(
     web: Web,
-    operation: Operation,
+    title: str,
     prepared: Prepared,
     processes: Processes,
     *,
@@ -143,18 +148,20 @@ def run(
     if not line:
         raise BenchError("The load generator failed.")
     seen = json.loads(line)
-    _check_strange(operation, prepared, seen)
+    _check_strange(title, prepared, seen)
     return _figures(seen, {part: after[part] - before[part] for part in before})
 
 
-def _check_strange(operation: Operation, prepared: Prepared, seen: dict[str, Any]) -> None:
+def _check_strange(title: str, prepared: Prepared, seen: dict[str, Any]) -> None:
     """Read the answers that differ in a byte from those read before: they must be right all the same."""
     for at, text in seen["strange"]:
         head, _, body = b64decode(text).partition(b"\r\n\r\n")
-        check(operation, prepared.asks[at], int(head.split(b" ", 2)[1]), body)
+        if not prepared.asks:
+            raise WrongAnswerError(f"{title}: {head!r} {body[:500]!r}")
+        check(title, prepared.asks[at], int(head.split(b" ", 2)[1]), body)
     if seen["strangers"] > len(seen["strange"]):
         raise WrongAnswerError(
-            f"{operation.title}: {seen['strangers']} answers have other bytes than those read before measuring."
+            f"{title}: {seen['strangers']} answers have other bytes than those read before measuring."
         )
 
 

@@ -223,9 +223,9 @@ PRODUCT = f"""query Product($slug: String) {{ product(slug: $slug, channel: "{US
   variants {{ id name sku quantityAvailable pricing {{ price {{ gross {{ amount currency }} }} }}
     attributes(variantSelection: VARIANT_SELECTION) {{ attribute {{ slug name }} values {{ slug name }} }} }} }} }}"""
 _NODES = "edges { node { id name slug %s } }"
-_LEAVES = f"children(first: 50) {{ {_NODES % ''} }}"
-_MIDDLE = f"children(first: 50) {{ {_NODES % _LEAVES} }}"
-TREE = f"query Tree {{ categories(first: 50, level: 0) {{ {_NODES % _MIDDLE} }} }}"
+_LEAVES = f"children(first: 20) {{ {_NODES % ''} }}"
+_MIDDLE = f"children(first: 20) {{ {_NODES % _LEAVES} }}"
+TREE = f"query Tree {{ categories(first: 20, level: 0) {{ {_NODES % _MIDDLE} }} }}"
 
 
 def _product_page(shop: Shop) -> list[Ask]:

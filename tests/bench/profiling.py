@@ -82,12 +82,13 @@ def _plans(
         for _ in range(3):
             measure.prepare(web, shop, operation, GRAPHQL)
         read()
-        asked = len(measure.prepare(web, shop, operation, GRAPHQL).requests)
+        measure.prepare(web, shop, operation, GRAPHQL)
         found = read()
     full, brief = [], ["statements of one request: planning + execution ms, buffers, rows"]
     for server in statements.SERVERS:
-        mine = _last_request([one for one in found if one.server == server], asked)
+        mine = _last_request([one for one in found if one.server == server])
         url = ground.on_database(stack.database_url("commerce_app", server), database)
+        brief += [f" on the {server}:"] if mine else []
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
             for number, statement in enumerate(mine):
                 if not statement.is_counted:
@@ -100,9 +101,14 @@ def _plans(
     return "\n".join(full), "\n".join(brief)
 
 
-def _last_request(found: list[Statement], asked: int) -> list[Statement]:
-    """Return the statements of the last of so many requests, which all have run equally many."""
-    return found[-(len(found) // asked) :] if found else []
+def _last_request(found: list[Statement]) -> list[Statement]:
+    """Return the statements of the last transaction, and those before it that are in none."""
+    begins = [at for at, one in enumerate(found) if one.sql.upper().startswith("BEGIN")]
+    ends = [at for at, one in enumerate(found) if one.sql.upper().startswith(("COMMIT", "ROLLBACK"))]
+    if not begins:
+        return found[-1:]
+    start = max((at for at in ends if at < begins[-1]), default=-1) + 1
+    return found[start:]
 
 
 def _explain(connection: psycopg.Connection[Any], number: int, statement: Statement) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tests.bench.operations import Budget, Operation
 PAGE = PROJECT / "docs" / "performance.md"
 BEGIN, END = "<!-- made by `make bench WRITE=1`: begin -->", "<!-- made by `make bench WRITE=1`: end -->"
 FLAT = 1.3
+BARE = 0.30  # ms
 LIBRARIES = ("django", "gunicorn", "graphql-core", "psycopg", "orjson")
 
 
@@ -50,23 +51,25 @@ class Flat:
         return max(costs) / min(costs)
 
 
-def heading(stack: Stack, command: str, town: Town) -> str:
-    """Return on what, with what and when was measured."""
+def heading(stack: Stack, command: str, town: Town, bare: Figures, load: float) -> str:
+    """Return on what, with what and when was measured.
+
+    `bare` is a view that does nothing, `load` the load average before we came.
+    """
     with psycopg.connect(superuser_url(stack, "postgres")) as connection:
         found = connection.execute("SHOW server_version").fetchone()
     postgres = str(found[0]) if found else "?"
     told = subprocess.run([stack.redis.program, "--version"], capture_output=True, text=True, check=True).stdout
     redis = told.partition("v=")[2].partition(" ")[0]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    commit = subprocess.run(
-        ["git", "log", "-1", "--format=%h"], capture_output=True, text=True, cwd=PROJECT, check=False
-    )
     lines = [
-        f"- `{command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, at commit {commit.stdout.strip() or 'unknown'}",
+        f"- `{command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_commit()}",
         f"- {os.cpu_count()} cores, {_cpu_model()}, {_memory()} GB, {platform.system()} {platform.release()}; "
         "everything runs on this machine, the load generator too",
         f"- Python {platform.python_version()}, PostgreSQL {postgres}, Redis {redis}, {libraries}",
-        f"- shops: {town.words} products; the first is asked",
+        f"- {town.words} products; the first shop is asked",
+        f"- load average before: {load:.1f}; a view that does nothing takes {bare.server:.2f} ms of the server "
+        f"({BARE:.2f} on the machine of the budgets) and {bare.client:.2f} of the load generator",
     ]
     return "\n".join(lines)
 
@@ -94,7 +97,7 @@ def operations_table(rows: Sequence[Measured]) -> str:
             judged(figures.server, budget.server, 2),
             judged(figures.postgres, budget.postgres, 2),
             f"{figures.redis:.2f}",
-            judged(row.statements, budget.statements, 0),
+            judged(row.statements, budget.statements, 1),
             f"{figures.hits:.0%}",
             f"{figures.size / 1000:.1f}",
             f"{times:.1f}" if times and row.way != "limit" else "",
@@ -148,6 +151,15 @@ def write(text: str, page: Path = PAGE) -> None:
     if not begin or not end:
         raise ValueError(f"{page} has lost the lines {BEGIN} and {END}: put them back around the results.")
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=PROJECT, check=False).stdout
+
+    commit = git("log", "-1", "--format=%h").strip()
+    changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+    return f"commit {commit}{' with changes' if changed else ''}" if commit else "commit unknown"
 
 
 def _cpu_model() -> str:

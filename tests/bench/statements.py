@@ -14,6 +14,8 @@ from tests.bench.ground import superuser_url
 SERVERS = ("primary", "standby")
 # BEGIN and COMMIT are not counted, nor what opens a scope; their CPU is in the figures.
 NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config|SELECT pg_current_wal_insert_lsn)\b", re.I)
+# What web processes ask now and then by themselves, to know where the servers are.
+_WATCHING = "pg_control_system()"
 _ENTRY = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:.]+ UTC \[\d+\] (?P<user>[^@ ]*)@?(?P<database>\S*) (?P<kind>[A-Z]+):  (?P<text>.*)$"
 )
@@ -84,7 +86,7 @@ def parse(log: str, database: str, server: str) -> list[Statement]:
             entries[-1] = kind, f"{text}\n{line.removeprefix(chr(9))}"
     statements: list[Statement] = []
     for kind, text in entries:
-        if kind == "LOG" and (statement := _STATEMENT.match(text)):
+        if kind == "LOG" and _WATCHING not in text and (statement := _STATEMENT.match(text)):
             statements.append(
                 Statement(statement["sql"].strip(), [], server, (statement["name"] or UNNAMED) != UNNAMED)
             )

@@ -76,7 +76,7 @@ def test_every_operation_is_answered_as_the_facts_say(settings, shop, operation,
     for ask in operation.asks(shop):
         body = _body(operation, ask, path, cursor)
         answer = Client(headers={"host": shop.host}).post(path, body, "application/json")
-        cursor = _cursor(check_answer(operation, ask, answer.status_code, answer.content))
+        cursor = _cursor(check_answer(operation.title, ask, answer.status_code, answer.content))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
@@ -90,7 +90,7 @@ def test_the_answer_of_another_shop_is_wrong(shop, operation, town):
         GRAPHQL, _body(operation, ask, GRAPHQL, None), "application/json"
     )
     with pytest.raises(WrongAnswerError):
-        check_answer(operation, ask, answer.status_code, answer.content)
+        check_answer(operation.title, ask, answer.status_code, answer.content)
 
 
 def test_a_product_is_the_same_in_a_shop_of_any_size():
