@@ -37,11 +37,12 @@ MOST_TOPICS = 2000
 
 
 class Hit(NamedTuple):
-    """An answer that is current: its bytes, the topics it was made from, and its age in seconds."""
+    """An answer that is current: its bytes, the topics it was made from, its age in seconds, and when it ends."""
 
     body: bytes
     topics: tuple[str, ...]
     age: float
+    valid_until: datetime
 
 
 class Miss(NamedTuple):
@@ -150,8 +151,9 @@ class Entry:
         if isinstance(reply, Exception):
             return Bypass("redis")
         match reply:
-            case [b"hit", made, topics, body]:
-                return Hit(body, tuple(topics.decode().split()), max(0.0, time.time() - float(made)))
+            case [b"hit", made, topics, body, until]:
+                age = max(0.0, time.time() - float(made))
+                return Hit(body, tuple(topics.decode().split()), age, datetime.fromtimestamp(float(until), UTC))
             case [b"miss", top, role]:
                 return Miss(keys.read_position(top), leads=role == b"leads", follows=role == b"follows")
             case [b"marked", top, holder, made]:

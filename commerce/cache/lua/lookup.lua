@@ -1,5 +1,5 @@
 -- KEYS: versions, answer, lead. ARGV: timeline, now, nonce, milliseconds of a lead.
--- Reply: {hit, made, topics, body} | {miss, top, leads|follows|free} | {marked, top, holder, made}
+-- Reply: {hit, made, topics, body, until} | {miss, top, leads|follows|free} | {marked, top, holder, made}
 --        | {unfounded, claim} | {elsewhere}
 local state, top, floor, marks = state_of(KEYS[1], ARGV[1], ARGV[3])
 if state ~= 'sound' then
@@ -15,7 +15,7 @@ if since and timeline(since) == ARGV[1] and floor <= since and tonumber(ARGV[2])
     if holder then
       return {'marked', top, holder, made}
     end
-    return {'hit', kept[4], kept[3], redis.call('HGET', KEYS[2], 'body')}
+    return {'hit', kept[4], kept[3], redis.call('HGET', KEYS[2], 'body'), kept[2]}
   end
 end
 local leader = redis.call('GET', KEYS[3])
