@@ -20,7 +20,7 @@ from commerce.db import replicas
 from commerce.db.positions import Position
 from commerce.db.topics import Reads, collecting_reads
 from commerce.graphql.context import Context, Operation
-from commerce.graphql.errors import transport_error
+from commerce.graphql.errors import TooManyRequests, format_error
 from commerce.graphql.executor import Answer, Executor, Prepared, render
 from commerce.ratelimit import UNLIMITED, Allowance, Check
 
@@ -70,7 +70,7 @@ class Door:
         if isinstance(found, Miss) and found.follows:
             found = entry.wait(found)
         if isinstance(found, Hit):
-            return Answer(200, found.body, clean=True, topics=found.topics, check=check, cache="hit")
+            return Answer(200, found.body, True, found.topics, found.valid_until, check, cache="hit")
         is_stored = False
         try:
             if allowance:
@@ -96,6 +96,7 @@ class Door:
 
         def run(alias: str) -> _Computed:
             fresh = context.again()
+            fresh.interrupts = replicas.is_passing
             valid_until: datetime | None = None
 
             @contextmanager
@@ -116,6 +117,7 @@ class Door:
         return replicas.reading(run, at_least=_later(since, context.read_after))
 
     def _write(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
+        context.interrupts = replicas.is_outage
         with replicas.writing():
             return self.executor.run(prepared, context, lambda operation: open_scope(operation, PRIMARY))
 
@@ -156,7 +158,7 @@ def _charged(allowance: Allowance, run: Callable[[], Answer]) -> Answer:
 
 
 def _refused(check: Check) -> Answer:
-    return Answer(429, render(transport_error(check.message())), check=check)
+    return Answer(429, render({"errors": [format_error(TooManyRequests(check.message()))]}), check=check)
 
 
 def _later(one: Position | None, other: Position | None) -> Position | None:

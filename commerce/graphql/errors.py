@@ -27,6 +27,10 @@ class PermissionDenied(GraphQLError):
         )
 
 
+class TooManyRequests(GraphQLError):
+    """The caller has used up what it, or its tenant, may ask."""
+
+
 class LimitExceeded(GraphQLError):
     """A document asks for more than its tenant allows, or an operation takes longer."""
 

@@ -22,7 +22,7 @@ from commerce.errors import DomainError
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.documents import TrustedDocuments
 from commerce.graphql.door import Door
-from commerce.graphql.errors import INTERNAL, format_errors, transport_error
+from commerce.graphql.errors import INTERNAL, TooManyRequests, format_errors, transport_error
 from commerce.graphql.executor import Answer, Executor, Query, Refused, render
 from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
@@ -46,10 +46,6 @@ class PersistedQueryNotFound(GraphQLError):
 
     def __init__(self) -> None:
         super().__init__("PersistedQueryNotFound", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
-
-
-class TooManyRequests(GraphQLError):
-    """The caller has used up what it, or its tenant, may ask."""
 
 
 @dataclass(slots=True)
