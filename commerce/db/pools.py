@@ -78,6 +78,8 @@ def cut(alias: str) -> None:
 def _forget() -> None:
     global _lock
     _lock = threading.Lock()
+    _gone.clear()
+    _connections.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -112,6 +112,7 @@ class Server:
         fresh = self._fresh_as_of(position, asked_at, primary)
         if self._failures:
             logger.warning("Database %r answers again.", self.alias)
+        if self.state is None:
             pools.believe_back(self.alias)
         self._failures = 0
         self.state = self.last = State(system_id, position, is_standby, asked_at, fresh)

@@ -303,6 +303,15 @@ def test_the_answer_to_a_write_carries_a_token_and_the_next_request_brings_it(te
     assert read_after.read_token(request(cookie=token)) == written
 
 
+def test_the_admin_s_answers_carry_a_token_and_queries_do_not(tenant, client_for):
+    """Every page of the admin is a writing transaction."""
+    before = write(tenant, "before")
+    token = client_for(tenant).get("/admin/login/").headers["Read-After"]
+    assert Position.parse(token.partition("-")[2]) >= before
+    body = {"query": "{ shop { name } }"}
+    assert "Read-After" not in client_for(tenant).post("/graphql/", body, "application/json").headers
+
+
 def test_a_request_that_wrote_nothing_gets_no_token():
     positions.forget_written()
     response = HttpResponse()
