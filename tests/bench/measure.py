@@ -120,7 +120,7 @@ def run(
     *,
     connections: int,
     seconds: float,
-    warm: float = 1.0,
+    warm: float = 0.5,
 ) -> Figures:
     """Keep so many connections busy for so long and return what that cost. Raises WrongAnswerError."""
     job = {
