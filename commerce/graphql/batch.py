@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from commerce.graphql.calls import Outcome, Step, step_of
+from commerce.graphql.context import Interrupted
 from commerce.graphql.info import Info
 
 
@@ -61,6 +62,8 @@ class Batch:
             if not is_leaf_type(get_named_type(info.return_type)):
                 calls.add_level(step, _typed_rows(values, info))
         except Exception as error:
+            if info.context.interrupts(error):
+                raise Interrupted(error) from error
             return error
         return {id(row): value for row, value in zip(rows, values, strict=True)}
 

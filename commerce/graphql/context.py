@@ -27,13 +27,26 @@ class Operation:
     document: str
 
 
+class Interrupted(BaseException):
+    """Ends an operation from inside a resolver, whose own errors would only leave a null: `cause` is for the door."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _never(error: Exception) -> bool:
+    return False
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """The state of one request's one operation, `info.context` in every resolver.
 
     The roof subclasses it to add who is calling and from which channel; the kit knows a tenant as an
     integer only. `now` is the instant that everything which depends on the clock is read at, `read_after` what
-    the caller has written.
+    the caller has written. `interrupts` tells which errors of a resolver end the whole operation: those after
+    which it is run again elsewhere, or not at all.
     """
 
     request: HttpRequest
@@ -41,6 +54,7 @@ class Context:
     languages: tuple[str, ...] = ()
     now: datetime = field(default_factory=timezone.now)
     read_after: Position | None = None
+    interrupts: Callable[[Exception], bool] = _never
     memo: dict[Hashable, Any] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     discarded: bool = False
@@ -60,6 +74,12 @@ class Context:
         """
         if time.monotonic() >= self.deadline:
             raise LimitExceeded(f"The operation takes longer than the limit of {self.time_limit} ms (time).")
+
+    def check_failure(self, error: Exception) -> None:
+        """Raise LimitExceeded or Interrupted where a resolver's error is no news of its field alone."""
+        self.check_time()
+        if self.interrupts(error):
+            raise Interrupted(error)
 
     def again(self) -> Self:
         """Return the context for running the operation anew, with nothing remembered, at this instant."""

@@ -109,6 +109,7 @@ class Execution:
         except Discard:
             pass
         except Exception as error:
+            self.context.check_failure(error)
             return self._null(field, field.declared, error, [field.key])
         return result
 
@@ -141,7 +142,7 @@ class Execution:
             if not field.is_leaf:
                 distinct, plain = _gather(field, values)
         except Exception as error:
-            self.context.check_time()
+            self.context.check_failure(error)
             return [self._fail(error)] * len(rows)
         if field.is_leaf:
             return self._leaves(field, values)

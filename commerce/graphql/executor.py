@@ -16,7 +16,7 @@ from graphql import (
 )
 
 from commerce.graphql.compiled import Document, Documents, PlannedOperation, Refused
-from commerce.graphql.context import Context, Operation
+from commerce.graphql.context import Context, Interrupted, Operation
 from commerce.graphql.engine import Execution
 from commerce.graphql.errors import LimitExceeded, format_errors
 from commerce.graphql.limits import Limits, default_values, measure
@@ -126,7 +126,8 @@ class Executor:
         """Run an operation and return its answer, rendered before its scope is left.
 
         A query runs in one scope; a mutation in one scope per field, one after the other. A query that takes too
-        long has no data: its scope is rolled back, as PostgreSQL may have ended a statement.
+        long has no data: its scope is rolled back, as PostgreSQL may have ended a statement. Raises what
+        `context.interrupts`, with the scope rolled back.
         """
         described = prepared.operation
         context.start(prepared.limits.time)
@@ -138,6 +139,8 @@ class Executor:
                 return _answer(*execution.run())
         except LimitExceeded as error:
             return _answer(None, [error])
+        except Interrupted as interruption:
+            raise interruption.cause from None
 
     def _execution(
         self, prepared: Prepared, context: Context, open_scope: Callable[[], AbstractContextManager[Any]]

@@ -21,7 +21,7 @@ from graphql.execution.execute import CollectedErrors
 from graphql.pyutils import Path, Undefined
 
 from commerce.graphql.calls import Calls
-from commerce.graphql.context import Context
+from commerce.graphql.context import Context, Interrupted
 
 
 class Discard(Exception):
@@ -106,6 +106,8 @@ class Reference(ExecutionContext):
         except Discard:
             pass
         except Exception as error:
+            if context.interrupts(error):
+                raise Interrupted(error) from error
             field = parent_type.fields[nodes[0].name.value]
             self.handle_field_error(located_error(error, nodes, path.as_list()), field.type, path)
             return None
