@@ -81,8 +81,13 @@ def test_an_answer_is_computed_once_and_kept(ask, tenant, shirt):
 )
 def test_requests_that_differ_share_no_answer(client_for, tenant, shirt, changed):
     both = LIST.replace("query", "query One") + LIST.replace("query", "query Other")
-    asked = {"query": both if "operation" in changed else LIST, "variables": {}, "operation": "One", "headers": {}}
-    asked |= {"operation": None} if "operation" not in changed else {}
+    by_name = "operation" in changed
+    asked = {
+        "query": both if by_name else LIST,
+        "variables": {},
+        "operation": "One" if by_name else None,
+        "headers": {},
+    }
 
     def ask(query, variables, operation, headers, secure=False):
         headers = {name: value.format(host=tenant.host) for name, value in headers.items()}
