@@ -102,7 +102,7 @@ def patient_redis() -> CacheRedis:
 
 @cache
 def _of_url(url: str) -> CacheRedis:
-    return CacheRedis(url, pause=PAUSE)
+    return CacheRedis(url, timeout=TIMEOUT, pause=PAUSE)
 
 
 @cache

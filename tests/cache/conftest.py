@@ -12,6 +12,7 @@ import redis
 from django.conf import settings as project
 from django.db import connections
 
+from commerce.cache import client as clients
 from commerce.cache import keys
 from commerce.cache.responses import Entry, Miss
 from commerce.cache.versions import Publisher, publisher
@@ -32,6 +33,27 @@ def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = 
 @pytest.fixture(autouse=True, scope="session")
 def _cluster_is_known(_database):
     wait_until(lambda: cluster() is not None, what="the primary")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Wait long for Redis, as the machine may be busy; where it is slow on purpose, a test takes this back."""
+    _wait(monkeypatch, 20.0)
+    yield lambda: _wait(monkeypatch, SECONDS)
+    _forget_connections()
+
+
+SECONDS = clients.TIMEOUT
+
+
+def _wait(monkeypatch, seconds: float) -> None:
+    monkeypatch.setattr(clients, "TIMEOUT", seconds)
+    _forget_connections()
+
+
+def _forget_connections() -> None:
+    clients._of_url.cache_clear()
+    clients._patient_of_url.cache_clear()
 
 
 @pytest.fixture

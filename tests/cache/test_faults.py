@@ -17,8 +17,8 @@ from commerce.outbox.registry import Subscriptions
 from commerce.outbox.relay import Options, Relay
 from tests.cache.conftest import debts, finish_events, make_row, read, versions_key, wait_until, write
 
-# What a request may lose to a Redis that does not answer: one timeout, and a busy machine's slowness.
-BOUND = 5 * clients.TIMEOUT
+# What a hundred requests may lose to a Redis that is left alone: less than a timeout each.
+BOUND = 20 * clients.TIMEOUT
 
 
 @pytest.fixture
@@ -36,11 +36,10 @@ def relay():
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch):
-    """Let every caller try Redis, as if it had not just failed."""
+def _at_once(monkeypatch, patience):
+    """Let every caller try Redis, as if it had not just failed, and for no longer than callers do."""
     monkeypatch.setattr(clients, "PAUSE", 0)
-    for made in (clients._of_url, clients._patient_of_url):
-        made.cache_clear()
+    patience()
 
 
 def answer(shop, row, entry: Entry) -> bytes:
@@ -212,7 +211,7 @@ def test_a_slow_redis_costs_a_reader_one_timeout_and_a_writer_tells_it_neverthel
     own = own_redis()
     assert answer(tenant, row, new_entry(tenant)) == b"1"
     with slowed(own, settings, 0.5):
-        assert seconds_of(lambda: new_entry(tenant).lookup()) < BOUND
+        assert new_entry(tenant).lookup() == Bypass("redis"), "it does not wait for half a second"
         version = write(tenant, row)
         assert answer(tenant, row, new_entry(tenant)) == str(version).encode()
     assert debts(tenant) == [], "half a second is no reason not to wait"
