@@ -36,18 +36,22 @@ class Reads:
     """
 
     def __init__(self) -> None:
-        self._topics: set[str] = set()
+        self._whole: set[str] = set()
+        self._named: list[tuple[str, Collection[Any]]] = []  # told apart and written out when they are asked for
         self._clocks: set[tuple[str, str]] = set()
         self.storable = True
 
     @property
     def topics(self) -> frozenset[str]:
-        return frozenset(self._topics)
+        objects: dict[str, set[Any]] = {}
+        for kind, ids in self._named:
+            objects.setdefault(kind, set()).update(ids)
+        return frozenset(self._whole.union(*(named(kind, ids) for kind, ids in objects.items())))
 
     def note(self, sql: str) -> None:
         """Add what a statement reads: all rows of its tables."""
-        read = _whole(usage_of(sql))
-        self._topics |= read.topics
+        read = _narrowed(usage_of(sql), (), None)
+        self._whole |= read.topics
         self._clocks |= read.clocks
         self.storable = self.storable and read.is_storable
 
@@ -59,28 +63,21 @@ class Reads:
         found: Found | None = None,
     ) -> None:
         """Add what a statement reads: of each table the rows of the objects named by one of its kinds."""
-        usage = usage_of(sql)
-        read = _whole(usage)
+        read = _narrowed(usage_of(sql), tuple(about), found)
+        self._whole |= read.topics
         self._clocks |= read.clocks
         self.storable = self.storable and read.is_storable
-        for table in usage.read:
-            if found is not None and table in found.tables:
-                self._topics |= named(found.kind, about.get(found.kind, ()))
-                continue
-            kinds = [topic.kind for topic in declared()[table].topics.topics]
-            kind = next((kind for kind in kinds if kind in about), None)
-            if kind is not None:
-                self._topics |= named(kind, about[kind])
-            else:
-                self._topics.update(kinds[:1])
-        if found is not None:
-            is_whole = len(rows) < found.wanted
-            ids = {row[found.column] for row in rows} - {None}
-            self._topics |= {found.kind} if is_whole else named(found.kind, ids)
+        self._named += [(kind, about[kind]) for kind in read.by]
+        if found is None:
+            return
+        if len(rows) < found.wanted:
+            self._whole.add(found.kind)
+        else:
+            self._named.append((found.kind, [row[found.column] for row in rows]))
 
     def note_objects(self, kind: str, ids: Iterable[Any]) -> None:
         """Add objects whose rows were read before, and are shown from here on."""
-        self._topics |= named(kind, ids)
+        self._named.append((kind, list(ids)))
 
     def valid_until(self, now: datetime) -> datetime | None:
         """Return the first instant after `now` at which the clock alone may change the answer; None: none is known.
@@ -131,27 +128,41 @@ def depend_on(kind: str, ids: Iterable[Any]) -> None:
 
 def named(kind: str, ids: Iterable[Any]) -> set[str]:
     """Return the topics of a read of these objects alone."""
-    topics = {f"{kind}:{one}" for one in ids}
+    topics = {f"{kind}:{one}" for one in ids if one is not None}
     if topics:
         topics.add(f"{kind}:*")
     return topics
 
 
-class _Whole(NamedTuple):
+class _Read(NamedTuple):
+    """What a statement reads: kinds as a whole, kinds by the objects named (`by`), instants."""
+
     topics: frozenset[str]
+    by: frozenset[str]
     clocks: frozenset[tuple[str, str]]
     is_storable: bool
 
 
 @lru_cache(4096)
-def _whole(usage: Usage) -> _Whole:
+def _narrowed(usage: Usage, kinds: tuple[str, ...], found: Found | None) -> _Read:
+    """Return what a statement reads that names objects of these kinds, and maybe some by its rows."""
     tables = [(table, declared()[table]) for table in usage.read]
-    return _Whole(
-        frozenset(found.topics.topics[0].kind for _, found in tables if found.topics.are_shown),
-        frozenset((table, column) for table, found in tables for column in found.topics.clock),
+    whole, by = set(), set()
+    for table, each in tables:
+        own = [topic.kind for topic in each.topics.topics]
+        if found is not None and table in found.tables:
+            by.update({found.kind}.intersection(kinds))
+        elif narrowing := [kind for kind in own if kind in kinds]:
+            by.add(narrowing[0])
+        else:
+            whole.update(own[:1])
+    return _Read(
+        frozenset(whole),
+        frozenset(by),
+        frozenset((table, column) for table, each in tables for column in each.topics.clock),
         not usage.by_clock
         and not usage.written
-        and all(found.topics.are_shown and not found.is_platform for _, found in tables),
+        and all(each.topics.are_shown and not each.is_platform for _, each in tables),
     )
 
 
