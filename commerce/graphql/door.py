@@ -28,15 +28,20 @@ OpenScope = Callable[[Operation, str], AbstractContextManager[Any]]
 PRIMARY = "default"
 # What a kept answer takes from its caller's allowance, and what one that has to be computed takes beyond that.
 HIT_COST, REST = 0.1, 0.9
+AHEAD_OF_ALL = Position(2**32 - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Computed:
-    """An answer, what its statements have read, and the first instant at which the clock may change it."""
+    """An answer, what its statements have read, and the first instant at which the clock may change it.
+
+    `is_current`: whether it was read where everything is that was published before.
+    """
 
     answer: Answer
     reads: Reads
     valid_until: datetime | None
+    is_current: bool
 
 
 class Door:
@@ -79,7 +84,7 @@ class Door:
                 return _refused(check)
             computed = self._read(prepared, context, open_scope, found)
             answer = replace(computed.answer, check=check)
-            if not isinstance(found, Miss) or not answer.clean or not computed.reads.storable:
+            if not isinstance(found, Miss) or not _may_be_kept(computed):
                 return answer
             topics = tuple(sorted(computed.reads.topics))
             entry.store(found, body=answer.body, topics=topics, valid_until=computed.valid_until)
@@ -93,10 +98,13 @@ class Door:
         self, prepared: Prepared, context: Context, open_scope: OpenScope, found: Miss | Bypass | None
     ) -> _Computed:
         """Run a query, and again from its start where a server fails it."""
+        # Without a look at the versions nobody knows what a replica may lack.
+        wanted = None if found is None else found.since or AHEAD_OF_ALL
 
         def run(alias: str) -> _Computed:
             fresh = context.again()
             fresh.interrupts = replicas.is_passing
+            is_current = wanted is None or replicas.has_replayed(alias, wanted)  # before there is a snapshot
             valid_until: datetime | None = None
 
             @contextmanager
@@ -109,12 +117,9 @@ class Door:
 
             with collecting_reads() as reads:
                 answer = self.executor.run(prepared, fresh, opened)
-            return _Computed(answer, reads, valid_until)
+            return _Computed(answer, reads, valid_until, is_current)
 
-        since = found.since if found is not None else None
-        if found is not None and since is None:
-            return replicas.reading_primary(run)  # nobody knows what a replica may lack
-        return replicas.reading(run, at_least=_later(since, context.read_after))
+        return replicas.reading(run, at_least=context.read_after, ideally=wanted)
 
     def _write(self, prepared: Prepared, context: Context, open_scope: OpenScope) -> Answer:
         context.interrupts = replicas.is_outage
@@ -126,6 +131,10 @@ def _entry(prepared: Prepared, context: Context) -> Entry | None:
     """Return the place of an answer that may be kept, or None."""
     key = context.key(prepared.operation, prepared.query.variables)
     return Entry.of(tenant=key.tenant, digest=key.digest()) if key is not None else None
+
+
+def _may_be_kept(computed: _Computed) -> bool:
+    return computed.is_current and computed.answer.clean and computed.reads.storable
 
 
 def _look(entry: Entry, allowance: Allowance) -> tuple[Found, Check]:
@@ -159,7 +168,3 @@ def _charged(allowance: Allowance, run: Callable[[], Answer]) -> Answer:
 
 def _refused(check: Check) -> Answer:
     return Answer(429, render({"errors": [format_error(TooManyRequests(check.message()))]}), check=check)
-
-
-def _later(one: Position | None, other: Position | None) -> Position | None:
-    return max((position for position in (one, other) if position is not None), default=None)
