@@ -1,7 +1,7 @@
 """Who is at the other end: a client's address, seen through the proxies that we trust."""
 
 import ipaddress
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,7 +13,7 @@ IPV6_PREFIX = 64  # one customer's network: addresses in it cost nothing
 def is_trusted_proxy(address: str) -> bool:
     """Tell whether what this address forwards may be believed (TRUSTED_PROXIES)."""
     found = _parse(address)
-    return found is not None and _is_trusted(found)
+    return found is not None and _is_trusted(found, tuple(settings.TRUSTED_PROXIES))
 
 
 def client_of(request: HttpRequest) -> str:
@@ -22,11 +22,17 @@ def client_of(request: HttpRequest) -> str:
     X-Forwarded-For is read from its end, as far as each address that added to it is a trusted proxy's. What
     cannot be read there is not believed: the client is then the proxy that forwarded it.
     """
-    found = _parse(request.META.get("REMOTE_ADDR", ""))
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return _client(request.META.get("REMOTE_ADDR", ""), forwarded, tuple(settings.TRUSTED_PROXIES))
+
+
+@lru_cache(maxsize=10_000)
+def _client(remote: str, forwarded: str, proxies: tuple[str, ...]) -> str:
+    found = _parse(remote)
     if found is None:
         return "unknown"
-    hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    while hops and _is_trusted(found):
+    hops = forwarded.split(",")
+    while hops and _is_trusted(found, proxies):
         before = _parse(_without_port(hops.pop().strip()))
         if before is None:
             break
@@ -36,8 +42,8 @@ def client_of(request: HttpRequest) -> str:
     return str(found)
 
 
-def _is_trusted(address: Address) -> bool:
-    return any(address in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+def _is_trusted(address: Address, proxies: tuple[str, ...]) -> bool:
+    return any(address in network for network in _networks(proxies))
 
 
 @cache

@@ -66,10 +66,14 @@ class Cost:
     @classmethod
     def sum(cls, *products: tuple[Size, "Cost"]) -> "Cost":
         """Return the sum of products of a size and a cost."""
-        constant, parts = 0, []
+        constant = 0
+        parts: list[tuple[Size, Cost]] = []
         for size, cost in products:
             if isinstance(size, int) and not cost.parts:
                 constant += size * cost.constant
+            elif size == 1 and len(cost.parts) == 1:  # one part at most, or fragments would double at each step
+                constant += cost.constant
+                parts += cost.parts
             elif size != 0:
                 parts.append((size, cost))
         return cls(constant, tuple(parts))

@@ -34,7 +34,7 @@ from graphql.execution.execute import get_typename, invalid_return_type_error
 from graphql.pyutils import Path, Undefined, is_iterable
 
 from commerce.graphql.batch import rows_in
-from commerce.graphql.context import Context
+from commerce.graphql.context import Context, Interrupted
 from commerce.graphql.errors import LimitExceeded
 from commerce.graphql.info import Info
 from commerce.graphql.plan import FieldPlan, LevelPlan, row_builder
@@ -109,7 +109,8 @@ class Execution:
         except Discard:
             pass
         except Exception as error:
-            self.context.check_failure(error)
+            if self.context.interrupts(error):
+                raise Interrupted(error) from error
             return self._null(field, field.declared, error, [field.key])
         return result
 

@@ -90,7 +90,7 @@ class OperationMeasures:
 
     def check_cost(self, variables: Mapping[str, Any], limits: Limits) -> None:
         """Raise LimitExceeded if the operation costs too much with these values of its variables, defaults in."""
-        _refuse(self.title + " has an estimated cost of {}", self.cost.evaluate(variables), "cost", limits, self.node)
+        _refuse("has an estimated cost of {}", self.cost.evaluate(variables), "cost", limits, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,12 @@ class Measures:
 
     def check(self, limits: Limits) -> None:
         """Raise LimitExceeded with the first limit that the document exceeds, by how much, and where."""
-        _refuse("The document has {} tokens", self.tokens, "tokens", limits)
+        _refuse("has {} tokens", self.tokens, "tokens", limits)
         for operation in self.operations:
-            title, node = operation.title, operation.node
-            _refuse(title + " is nested {} levels deep", operation.depth, "depth", limits, node)
-            _refuse(title + " selects {} fields", operation.fields, "fields", limits, node)
-            _refuse(title + " runs {} mutations", operation.mutations, "mutations", limits, node)
-        _refuse("The document uses {} aliases", self.aliases, "aliases", limits)
+            _refuse("is nested {} levels deep", operation.depth, "depth", limits, operation)
+            _refuse("selects {} fields", operation.fields, "fields", limits, operation)
+            _refuse("runs {} mutations", operation.mutations, "mutations", limits, operation)
+        _refuse("uses {} aliases", self.aliases, "aliases", limits)
 
 
 def default_values(operation: OperationDefinitionNode) -> dict[str, int]:
@@ -147,10 +146,11 @@ def _measure(
     return OperationMeasures(node, size.depth, size.fields, roots, costs.of(node))
 
 
-def _refuse(what: str, found: int, name: str, limits: Limits, operation: OperationDefinitionNode | None = None) -> None:
+def _refuse(what: str, found: int, name: str, limits: Limits, operation: OperationMeasures | None = None) -> None:
     limit = getattr(limits, name)
     if found > limit:
-        raise LimitExceeded(f"{what.format(found)}, which exceeds the limit of {limit} ({name}).", operation)
+        title, node = (operation.title, operation.node) if operation else ("The document", None)
+        raise LimitExceeded(f"{title} {what.format(found)}, which exceeds the limit of {limit} ({name}).", node)
 
 
 def _tokens(document: DocumentNode) -> int:

@@ -1,10 +1,11 @@
 """What a shop allows at its GraphQL door: its limits, documents, plan, and whoever holds one of its tokens."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from hmac import compare_digest
 from typing import NoReturn, TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from commerce.addresses import client_of
@@ -22,6 +23,7 @@ STOREFRONT_TOKEN = "X-Storefront-Token"  # noqa: S105  the header's name
 MAX_KEPT = 10_000  # shops
 T = TypeVar("T")
 
+_UNLIMITED = Allowance()
 _digests: dict[tuple[int, int], list[str]] = {}
 
 
@@ -33,18 +35,24 @@ def policy_of(request: HttpRequest, shop: TenantRecord, base: Limits) -> Policy:
     """
     is_storefront = _is_storefront(request, shop)
     return Policy(
-        limits=base.with_values(shop.limits),
+        limits=_own_limits(base, tuple(shop.limits.items())) if shop.limits else base,
         tenant=shop.id,
         surrogate=str(shop.public_id),
         documents_only=shop.documents_only,
         documents_version=shop.door_version,
         read_document=partial(_read_document, shop.id),
-        allowance=Allowance.of(
-            tenant=shop.id,
-            client=None if is_storefront else client_of(request),
-            per_minute=plan_limit(shop.plan),
-        ),
+        allowance=_allowance(request, shop, is_storefront) if settings.RATE_LIMIT else _UNLIMITED,
     )
+
+
+def _allowance(request: HttpRequest, shop: TenantRecord, is_storefront: bool) -> Allowance:
+    client = None if is_storefront else client_of(request)
+    return Allowance.of(tenant=shop.id, client=client, per_minute=plan_limit(shop.plan))
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _own_limits(base: Limits, own: tuple[tuple[str, int], ...]) -> Limits:
+    return base.with_values(dict(own))
 
 
 def _is_storefront(request: HttpRequest, shop: TenantRecord) -> bool:
