@@ -137,7 +137,7 @@ TENANT_GUARD = True
 # --- Redis and Celery -------------------------------------------------------------------------------
 
 REDIS_CACHE_URL = env.str("REDIS_CACHE_URL", default="redis://127.0.0.1:6379/0")
-# Answers are kept so many seconds, at most 600, unless RESPONSE_CACHE=0; none of more bytes than RESPONSE_CACHE_LARGEST.
+# Answers are kept so many seconds, at most 600, unless RESPONSE_CACHE=0, and none of more bytes than the largest.
 RESPONSE_CACHE = env.bool("RESPONSE_CACHE", default=True)
 RESPONSE_CACHE_TTL = env.int("RESPONSE_CACHE_TTL", default=600)
 RESPONSE_CACHE_LARGEST = env.int("RESPONSE_CACHE_LARGEST", default=1024 * 1024)

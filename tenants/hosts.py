@@ -7,7 +7,9 @@ version and no SQL, and a change is seen by the next request of every process.
 from typing import NamedTuple
 
 from commerce.cache import versions
-from commerce.db.positions import Position
+from commerce.cache.versions import Seen
+from commerce.db import replicas
+from commerce.db.positions import AHEAD_OF_ALL, Position
 from tenants import queries
 from tenants.queries import TenantRecord
 
@@ -36,11 +38,22 @@ def find(host: str) -> TenantRecord | None:
     kept = _kept.get(host)
     if kept and seen and seen.newest <= kept.since:
         return kept.record
-    record = queries.get_tenant_by_host(host, seen.since if seen else None)
-    if record is None or seen is None:
+    record, may_be_kept = _read(host, seen)
+    if record is None or seen is None or not may_be_kept:
         _kept.pop(host, None)
     else:
         if len(_kept) >= MOST:
             _kept.clear()
         _kept[host] = _Kept(record, seen.since)
     return record
+
+
+def _read(host: str, seen: Seen | None) -> tuple[TenantRecord | None, bool]:
+    """Return the host's tenant, and whether it was read where everything is that was seen to be published."""
+    since = seen.since if seen else AHEAD_OF_ALL
+
+    def read(alias: str) -> tuple[TenantRecord | None, bool]:
+        is_current = replicas.has_replayed(alias, since)
+        return queries.get_tenant_by_host(host, alias), is_current
+
+    return replicas.reading(read, ideally=since)

@@ -8,8 +8,6 @@ from uuid import UUID
 
 from django.db import connections
 
-from commerce.db import replicas
-from commerce.db.positions import Position
 from commerce.db.rows import fetch
 from commerce.db.topics import Found, declared
 from tenants.models import Channel, GroupMember, PermissionGroup, StorefrontToken, Tenant, TrustedDocument, User
@@ -35,12 +33,6 @@ class TenantRecord:
         return self.status == Tenant.Status.ACTIVE
 
 
-def _find_host(alias: str, host: str) -> Any:
-    with connections[alias].cursor() as cursor:
-        cursor.execute(_BY_HOST, [host])
-        return cursor.fetchone()
-
-
 _BY_HOST = """
 SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language,
        t.plan, t.limits, t.documents_only, t.door_version
@@ -51,16 +43,11 @@ FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host =
 _LIMITS = 7  # their column
 
 
-def get_tenant_by_host(host: str, at_least: Position | None = None) -> TenantRecord | None:
-    """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed.
-
-    A replica is asked only where it has replayed `at_least`, or while the primary is gone and nothing is said.
-    """
-
-    def find(alias: str) -> Any:
-        return _find_host(alias, host)
-
-    row = replicas.reading_primary(find) if at_least is None else replicas.reading(find, at_least=at_least)
+def get_tenant_by_host(host: str, alias: str = "default") -> TenantRecord | None:
+    """Return the tenant of a host (lower case, no port), or None. One statement, no scope needed."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_BY_HOST, [host])
+        row = cursor.fetchone()
     if row is None:
         return None
     columns = list(row)

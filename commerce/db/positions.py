@@ -38,6 +38,9 @@ class Position(NamedTuple):
         return f"{self.timeline:08X}{self.lsn:016X}"
 
 
+# Where nobody but the primary can be.
+AHEAD_OF_ALL = Position(2**32 - 1, 0)
+
 _written: ContextVar[Position | None] = ContextVar("written_position", default=None)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from commerce.cache.client import RedisUnavailable, cache_redis
 from commerce.cache.responses import Bypass, Entry, Found, Hit, Miss
 from commerce.db import replicas
-from commerce.db.positions import Position
+from commerce.db.positions import AHEAD_OF_ALL
 from commerce.db.topics import Reads, collecting_reads
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.errors import TooManyRequests, format_error
@@ -28,7 +28,6 @@ OpenScope = Callable[[Operation, str], AbstractContextManager[Any]]
 PRIMARY = "default"
 # What a kept answer takes from its caller's allowance, and what one that has to be computed takes beyond that.
 HIT_COST, REST = 0.1, 0.9
-AHEAD_OF_ALL = Position(2**32 - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
