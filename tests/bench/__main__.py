@@ -56,24 +56,18 @@ def _parser() -> argparse.ArgumentParser:
 def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     began = time.monotonic()
     chosen = _chosen(options.only, options.profile)
-    towns = [plan.main] if options.only else plan.towns
-    ground.prepare(stack, towns)
-    bench = Bench(stack, plan)
+    ground.prepare(stack, [plan.main] if options.only else plan.towns)
+    bench, load = Bench(stack, plan), os.getloadavg()[0]
     command = "make bench QUICK=1" if options.quick else "make bench"
-    load = os.getloadavg()[0]
-    bare = bench.bare(plan.main)
+    heading = report.heading(stack, command, plan.main, bench.bare(plan.main), load)
     rows = bench.operations(plan.main, chosen)
-    text = f"{report.heading(stack, command, plan.main, bare, load)}\n\n{report.operations_table(rows)}\n\n{_menu()}"
-    flats = []
-    if not options.only:
-        by_shops = bench.flatness(plan.by_shops, FLAT)
-        by_size = bench.flatness(plan.by_size, FLAT)
-        text += f"\n\n{report.flat_table(by_shops, 'more shops: server + PostgreSQL ms')}"
-        text += f"\n\n{report.flat_table(by_size, 'a larger shop: server + PostgreSQL ms')}"
-        flats = [*by_shops, *by_size]
-    print(text, flush=True)
-    for line in report.over(rows, flats) or ["Everything is within its budget."]:
-        print(line)
+    flats = [] if options.only else [bench.flatness(plan.by_shops, FLAT), bench.flatness(plan.by_size, FLAT)]
+    tables = [report.flat_table(flat, "server + PostgreSQL ms") for flat in flats]
+    text = "\n\n".join([heading, report.operations_table(rows), _menu(), *tables])
+    print(text)
+    print(
+        "\n".join(["", *(report.over(rows, [row for flat in flats for row in flat]) or ["All is within its budget."])])
+    )
     if options.write:
         report.write(text)
         say(f"Written to {report.PAGE}.")
@@ -144,19 +138,19 @@ class Bench:
                     if way.name == "cached" and not prepared.hits:
                         say(f"{operation.title}: answers are not cached")
                         continue
-                    say(f"measuring: {operation.title}, {way.name}")
                     found[operation.name, way.name] = [
-                        Measured(
-                            operation,
-                            way.name,
-                            connections,
-                            self._best(web, operation.title, prepared, connections),
-                            counts[operation.name],
-                            way.budget(operation),
-                        )
+                        self._row(web, operation, way, prepared, connections, counts[operation.name])
                         for connections in CONNECTIONS
                     ]
         return [row for operation in chosen for way in WAYS for row in found.get((operation.name, way.name), [])]
+
+    def _row(
+        self, web: Web, operation: Operation, way: Way, prepared: Prepared, connections: int, statements: float
+    ) -> Measured:
+        best = self._best(web, operation.title, prepared, connections)
+        what = f"{operation.title}, {way.name}, {connections} connections"
+        say(f"{what}: {best.server:.2f} ms server, {best.postgres:.2f} ms PostgreSQL")
+        return Measured(operation, way.name, connections, best, statements, way.budget(operation))
 
     def flatness(self, towns: Sequence[Town], names: Sequence[str]) -> list[Flat]:
         """Measure operations in several towns by turns, and return the best of each."""
