@@ -23,7 +23,7 @@ def system_id(connection: Any) -> str:
 def ask_new_position() -> Position:
     """Return a position of the primary that nobody can have asked for before."""
     with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()")  # its commit is in the log
+        cursor.execute("SELECT pg_logical_emit_message(true, 'commerce', '')")  # a record that its commit waits for
     return ask_position()
 
 

@@ -109,6 +109,7 @@ def entry(tenant: int, digest: str) -> Entry:
 
 
 if __name__ == "__main__":
-    clients.TIMEOUT = 20.0  # the machine may be busy; what happens when Redis is slow is tried elsewhere
+    # The machine may be busy; what happens when Redis is slow is tried elsewhere.
+    clients.TIMEOUT = clients.PATIENT_TIMEOUT = 20.0
     step, tenant, *arguments = sys.argv[1:]
     {"write": write, "lead": lead, "look": look, "crowd": crowd}[step](int(tenant), *arguments)

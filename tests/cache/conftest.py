@@ -21,6 +21,7 @@ from commerce.db.scope import Scope, open_scope, tenant_scope
 from commerce.db.topics import changed, on_changes, remove_handler
 from commerce.stack import binaries
 from tests.factories.catalog import make_category
+from tests.outbox.conftest import _no_other_relay  # noqa: F401  the stack's own would end what these tests begin
 
 
 def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
@@ -38,16 +39,17 @@ def _cluster_is_known(_database):
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """Wait long for Redis, as the machine may be busy; where it is slow on purpose, a test takes this back."""
-    _wait(monkeypatch, 20.0)
-    yield lambda: _wait(monkeypatch, SECONDS)
+    _wait(monkeypatch, 20.0, 20.0)
+    yield lambda: _wait(monkeypatch, *SECONDS)
     _forget_connections()
 
 
-SECONDS = clients.TIMEOUT
+SECONDS = (clients.TIMEOUT, clients.PATIENT_TIMEOUT)
 
 
-def _wait(monkeypatch, seconds: float) -> None:
-    monkeypatch.setattr(clients, "TIMEOUT", seconds)
+def _wait(monkeypatch, timeout: float, patient_timeout: float) -> None:
+    monkeypatch.setattr(clients, "TIMEOUT", timeout)
+    monkeypatch.setattr(clients, "PATIENT_TIMEOUT", patient_timeout)
     _forget_connections()
 
 
@@ -145,7 +147,7 @@ def write(shop, row_id, *things: object, inside: Callable[[], None] = lambda: No
 def advance(shop) -> None:
     """Have the log grow, so that what follows has another position."""
     with tenant_scope(shop.id), connections["default"].cursor() as cursor:
-        cursor.execute("SELECT pg_current_xact_id()")
+        cursor.execute("SELECT pg_logical_emit_message(true, 'commerce', '')")
 
 
 def read(shop, row_id, *, using: str = "default") -> bytes:
@@ -162,9 +164,11 @@ def debts(shop) -> list[str]:
         return [status for (status,) in cursor.fetchall()]
 
 
-def finish_events() -> None:
+def finish_events(but: str = "") -> None:
+    """Have no event of other tests wait for a relay."""
     with open_scope(Scope(tenant_id=None, alias="relay")), connections["relay"].cursor() as cursor:
-        cursor.execute("UPDATE outbox_event SET status = 'done', finished_at = now() WHERE status = 'pending'")
+        sql = "UPDATE outbox_event SET status = 'done', finished_at = now() WHERE status = 'pending' AND type <> %s"
+        cursor.execute(sql, [but])
 
 
 class OwnRedis:

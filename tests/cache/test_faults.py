@@ -107,7 +107,9 @@ def fill(own) -> None:
             own.client.set(f"filling:{number}", b"x" * 1000)
 
 
-def test_a_full_redis_that_evicts_nothing_serves_nothing_old(tenant, other_tenant, row, new_entry, own_redis, relay):
+def test_a_full_redis_that_evicts_nothing_serves_nothing_old(
+    tenant, other_tenant, row, new_entry, own_redis, relay, around_commit
+):
     own = own_redis("--maxmemory", "8mb", "--maxmemory-policy", "noeviction")
     assert answer(tenant, row, new_entry(tenant)) == b"1"
     fill(own)
@@ -115,8 +117,11 @@ def test_a_full_redis_that_evicts_nothing_serves_nothing_old(tenant, other_tenan
     assert isinstance(new_entry(tenant).lookup(), Hit), "what is there is served"
     assert isinstance(new_entry(other_tenant).lookup(), Bypass)
 
+    seen = []
+    around_commit(committed=lambda: seen.append(new_entry(tenant).lookup()))
     version = write(tenant, row)
 
+    assert seen == [Bypass("redis")], "what cannot be marked is not served either"
     assert debts(tenant) == ["pending"]
     assert isinstance(new_entry(tenant).lookup(), Bypass)
     assert answer(tenant, row, new_entry(tenant)) == str(version).encode()

@@ -1,5 +1,6 @@
 """What holds between processes: each is a real one, stopped at a step and maybe killed there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,23 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 
 from commerce.cache import settling, versions
 from commerce.cache.responses import Hit, Miss
-from tests.cache.conftest import advance, keep, make_row, marks_key, read, versions_key, write
+from commerce.db.scope import tenant_scope
+from tests.cache.conftest import (
+    advance,
+    debts,
+    finish_events,
+    keep,
+    make_row,
+    marks_key,
+    read,
+    versions_key,
+    wait_until,
+    write,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -173,6 +187,7 @@ def test_a_mark_that_was_evicted_under_its_writer_is_settled_nevertheless(tenant
     answer(tenant, row, new_entry(tenant))
     process = writer("marked")
     server.delete(versions_key(tenant))
+    advance(tenant)
     assert answer(tenant, row, new_entry(tenant)) == "miss 1"
     process.go_on("committed")
     process.kill()
@@ -218,6 +233,58 @@ def _mark(server, shop, holder: str) -> None:
 def _settle(shop, server) -> None:
     settling.settle(age=0)
     assert not is_left(server, shop)
+
+
+# --- The relay ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_relay():
+    """Return a function that starts `manage.py relay` with this environment."""
+    started: list[subprocess.Popen] = []
+
+    def start(**environment: str) -> None:
+        command = [sys.executable, "manage.py", "relay"]
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env={**os.environ, **environment},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+def test_the_relay_ends_what_a_killed_writer_began(tenant, row, new_entry, writer, server, start_relay):
+    answer(tenant, row, new_entry(tenant))
+    writer("committed").kill()
+    assert answer(tenant, row, new_entry(tenant)) == "bypass 2"
+    start_relay()
+    wait_until(lambda: not is_left(server, tenant), what="the mark to be settled")
+    assert answer(tenant, row, new_entry(tenant)) == "miss 2"
+
+
+def test_the_relay_pays_debts_as_soon_as_redis_is_back(tenant, row, new_entry, own_redis, start_relay):
+    own = own_redis()
+    own.stop()
+    write(tenant, row)
+    finish_events(but="cache.outdated")
+    start_relay(REDIS_CACHE_URL=own.url)
+    wait_until(lambda: attempts(tenant) >= 3, what="three tries, which make the next one seconds away")
+    own.start()
+    wait_until(lambda: debts(tenant) == ["done"], what="the debt to be paid")
+
+
+def attempts(shop) -> int:
+    with tenant_scope(shop.id), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT max(attempts) FROM outbox_event WHERE type = 'cache.outdated'")
+        return cursor.fetchone()[0]
 
 
 # --- One computes -------------------------------------------------------------------------------------

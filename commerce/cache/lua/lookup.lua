@@ -7,9 +7,9 @@ if state ~= 'sound' then
 end
 local kept = redis.call('HMGET', KEYS[2], 'since', 'until', 'topics', 'made')
 local since = kept[1]
-if since and timeline(since) == ARGV[1] and floor <= since and tonumber(ARGV[2]) < tonumber(kept[2]) then
+if since and timeline(since) == ARGV[1] and tonumber(ARGV[2]) < tonumber(kept[2]) then
   local topics = words(kept[3])
-  -- Where nothing at all was published since, the topics need not be asked for.
+  -- Where nothing at all was published since, the topics need not be asked for: no version is above the top.
   if top <= since or newest_of(KEYS[1], floor, topics) <= since then
     local holder, made = mark_on(KEYS[1], marks, topics)
     if holder then
