@@ -20,7 +20,7 @@ def test_a_standby_that_follows_a_promoted_one_is_used_once_its_timeline_is_know
             servers.kill("primary")
             assert not (found := load.during(1))["faults"], found
             servers.on_standby("SELECT pg_promote()")
-            found = load.until(whole)
+            found = load.until(lambda found: found["health"]["default"] == "ok" and whole(found))
             assert found["health"] == {"default": "ok", "replica": "ok", "replica2": "behind"}
             with servers.superuser(second) as superuser:
                 superuser.execute("CHECKPOINT")
