@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from catalog import operations
-from catalog.models import AttributeValue, Product, ProductPublication, Stock, Translation, Variant
+from catalog.models import AttributeValue, Category, Product, ProductPublication, Stock, Translation, Variant
 from catalog.models.stock import MOST_SHOWN
 from catalog.operations import Pieces, refresh_products, release_stock, reserve_stock
 from catalog.queries import attributes, conditions, groups, lists, products, translations
@@ -18,6 +18,8 @@ from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, on_changes, remove_handler
 from commerce.graphql.paging import PageRequest
 from tenants import queries as tenants
+from tests.admin import page as page_of
+from tests.admin import send, sign_in
 from tests.factories import catalog as make
 from tests.factories.tenants import make_channel, open_shop
 
@@ -373,7 +375,7 @@ def test_assigned_values_outdate_their_product(shop, told):
 
 def test_a_category_and_a_translation_outdate_themselves(shop, told):
     with tenant_scope(shop.id):
-        category = type(Product.objects.get(id=shop.product).category).objects.get(id=shop.category)
+        category = Category.objects.get(id=shop.category)
         category.seo_title = "Coats"
         operations.save(category, now=NOW)
     with tenant_scope(shop.id):
@@ -413,6 +415,15 @@ def test_an_import_outdates_the_products_that_it_changes(told, shop, tmp_path):
     assert told == []
     bring(Decimal(12))
     assert told == [changed("product", scarf) | changed("listing", market)]
+
+
+def test_the_admin_outdates_what_it_changes(shop, told):
+    with tenant_scope(shop.id):
+        category = Category.objects.get(id=shop.category)
+    client = sign_in(shop.shop)
+    told.clear()
+    assert send(client, page_of(category), {"seo_title": "Warm coats"}).status_code == 302
+    assert told == [changed("category", shop.category)]
 
 
 def test_what_the_clock_will_change_ends_the_answers_of_today(shop, told):
