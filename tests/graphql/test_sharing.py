@@ -1,6 +1,7 @@
 """What caches are told, and what a GET request never does, at the toy shop's door."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -28,13 +29,24 @@ def scopes():
 
 
 @pytest.fixture
-def ask(scopes):
+def told():
+    """The time limits that scopes were opened with."""
+    return []
+
+
+@pytest.fixture
+def ask(scopes, told):
     """Send a request to a door that trusts TEXTS."""
+
+    def open_scope(request, time_limit, operation, alias):
+        told.append(time_limit)
+        return scopes(operation)
+
     view = GraphQLView(
         schema=schema,
-        open_scope=lambda request, time_limit, operation, alias: scopes(operation),
+        open_scope=open_scope,
         make_context=lambda request: ToyContext(request=request),
-        make_policy=lambda request, limits: Policy(limits=limits, read_document=TEXTS.get),
+        make_policy=lambda request, limits: Policy(limits=replace(limits, time=777), read_document=TEXTS.get),
     )
 
     def ask(method, **given):
@@ -60,6 +72,12 @@ def test_a_mutation_does_not_run_by_get(ask, scopes, method, given):
 
 def test_the_query_of_a_document_with_a_mutation_runs_by_get(ask):
     assert json.loads(ask("get", id="both", operationName="Q").content) == {"data": {"word": "q"}}
+
+
+def test_a_scope_is_told_the_time_that_the_shop_allows(ask, told):
+    ask("post", id="both", operationName="Q")
+    ask("post", id="rename")
+    assert told == [777, 777]
 
 
 def shared(answer, **headers):

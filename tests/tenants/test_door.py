@@ -8,14 +8,19 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections, transaction
+from django.test import RequestFactory
 
+from commerce.db.scope import tenant_scope
+from commerce.graphql.context import Operation
 from commerce.graphql.limits import NAMES
+from commerce.urls import open_scope
 from tenants.operations import (
     create_storefront_token,
     revoke_storefront_token,
     set_tenant_limits,
     set_tenant_plan,
 )
+from tenants.queries import get_tenant_by_host
 from tests.factories.tenants import platform
 
 QUERY = 'query A { channel(slug: "default-channel") { name } }'
@@ -129,6 +134,21 @@ def test_a_statement_that_takes_too_long_ends(tenant, client_for):
     assert message(response) == "The operation takes longer than the limit of 300 ms (time)."
     assert response.json()["errors"][0]["extensions"]["exception"]["code"] == "LimitExceeded"
     assert post(client, QUERY.replace("name", "slug")).json()["data"] == {"channel": {"slug": "default-channel"}}
+
+
+def test_postgres_is_told_the_time_of_a_statement(tenant):
+    request = RequestFactory().get("/graphql/")
+    request.tenant = get_tenant_by_host(tenant.host)
+    with open_scope(request, 1234, Operation("query", None, "x"), "default"):
+        assert statement_timeout() == "1234ms"
+    with tenant_scope(tenant.id):
+        assert statement_timeout() == "30s"
+
+
+def statement_timeout():
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        return cursor.fetchone()[0]
 
 
 # --- Storefront tokens -------------------------------------------------------------------------------------
