@@ -181,9 +181,7 @@ def create_storefront_token(*, slug: str, name: str) -> str:
         token = StorefrontToken(name=name, digest=digest_of(secret))
         _check_fields(token)
         if StorefrontToken.objects.filter(name=name).exists():
-            raise DomainError(
-                f"{slug} has a storefront token {name!r}: revoke it first.", code="UNIQUE", field="name"
-            )
+            raise DomainError(f"{slug} has a storefront token {name!r}: revoke it first.", code="UNIQUE", field="name")
         token.save(force_insert=True)
     _raise_door_version(tenant)
     return f"{tenant.public_id}.{secret}"
