@@ -97,7 +97,7 @@ def operations_table(rows: Sequence[Measured]) -> str:
             judged(figures.server, budget.server, 2),
             judged(figures.postgres, budget.postgres, 2),
             f"{figures.redis:.2f}",
-            judged(row.statements, budget.statements, 1),
+            judged(row.statements, budget.statements, 0),
             f"{figures.hits:.0%}",
             f"{figures.size / 1000:.1f}",
             f"{times:.1f}" if times and row.way != "limit" else "",
@@ -135,7 +135,7 @@ def over(rows: Sequence[Measured], flats: Sequence[Flat]) -> list[str]:
         for what, figure, most in (
             ("ms of the server", figures.server, budget.server),
             ("ms of PostgreSQL", figures.postgres, budget.postgres),
-            ("statements", row.statements, budget.statements),
+            ("statements", round(row.statements), budget.statements),
         ):
             if most is not None and round(figure, 2) > most:
                 name = f"{row.operation.title}, {row.way}, {row.connections} connections"
