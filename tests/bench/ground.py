@@ -170,11 +170,11 @@ def web(
         yield Web(child.pid, port)
     finally:
         child.send_signal(signal.SIGINT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # workers that hang would outlive their master
+        child.wait()
 
 
 def _wait_for_web(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
