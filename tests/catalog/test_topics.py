@@ -12,7 +12,14 @@ from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
 from catalog import operations
-from catalog.models import Product, Warehouse
+from catalog.models import (
+    CollectionProduct,
+    CollectionPublication,
+    Product,
+    ProductPublication,
+    ProductTypeAttribute,
+    Warehouse,
+)
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import about_objects, declared, objects_of
 from commerce.db.topics.declared import FIRST
@@ -184,11 +191,12 @@ def other_value(field: Any, value: Any, rng: random.Random) -> Any:
         return rng.choice([uuid.uuid4(), *Product.objects.values_list("id", flat=True)])
     if isinstance(field, models.BinaryField):
         return rng.randbytes(4)
-    texts = ["changed", f"{value}x", *field.model._base_manager.values_list(field.attname, flat=True)]
+    texts = [*["none"] * 3, "Aaa", f"{value}x", *field.model._base_manager.values_list(field.attname, flat=True)]
     return (rng.choice([text for text in texts if text and text != value]))[: field.max_length]
 
 
-OPERATED = [model for model in SHOWN if model in operations.KINDS]
+PARTS = {CollectionProduct, CollectionPublication, ProductPublication, ProductTypeAttribute}
+OPERATED = [model for model in SHOWN if model in operations.KINDS or model in PARTS]
 
 
 @pytest.mark.parametrize("model", OPERATED, ids=lambda model: model._meta.model_name)

@@ -158,7 +158,8 @@ def _lists(shop: Shop) -> Iterator[Document]:
         {"channel": "other"},
     ]
     for variables in wanted:
-        yield Document(test_graphql_lists.LIST, {"first": 10, **variables})
+        for first in (2, 10):  # with products beyond the page, and without
+            yield Document(test_graphql_lists.LIST, {"first": first, **variables})
 
 
 _FILTERS = [
