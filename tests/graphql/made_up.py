@@ -71,7 +71,7 @@ class Writer:
         return "\n".join(parts), values
 
     def selections(self, owner: Any, depth: int) -> str:
-        count = self.draw(st.integers(1, 4))
+        count = self.draw(st.integers(1, 3))
         return "{ " + " ".join(self.selection(owner, depth) for _ in range(count)) + " }"
 
     def selection(self, owner: Any, depth: int) -> str:
@@ -241,11 +241,11 @@ def documents(
     *,
     operation: str = "query",
     pools: Pools | None = None,
-    depth: int = 5,
+    depth: int = 4,
     most: int = 14,
 ) -> tuple[str, dict[str, Any]]:
     """Draw the text of a document, which is valid or nearly so, and the values of its variables.
 
     `pools` gives values by the name of an argument or input field, of an enum or of a scalar.
     """
-    return Writer(draw, schema, pools or {}, depth, most).document(operation)
+    return Writer(draw, schema, pools or {}, depth, draw(st.integers(1, most))).document(operation)
