@@ -3,11 +3,12 @@
 from typing import Any
 
 import graphene
+import graphql
 import orjson
 import pytest
 from django.test import RequestFactory
 from graphql import GraphQLObjectType, get_named_type, is_composite_type, parse
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import get_argument_values, get_variable_values
 
 from commerce.graphql.batch import batch, root
 from commerce.graphql.compiled import MAX_PLANS
@@ -16,7 +17,7 @@ from commerce.graphql.executor import Executor, Query
 from commerce.graphql.limits import Limits
 from commerce.graphql.plan import LevelPlan
 from commerce.graphql.schema import build_schema
-from commerce.graphql.values import Variables
+from commerce.graphql.values import Arguments, Variables
 from commerce.observability.metrics import graphql_fallbacks
 from commerce.schema import schema as shop_schema
 
@@ -199,6 +200,40 @@ def test_variables_are_coerced_as_by_graphql_core(declared):
         expected = get_variable_values(schema, definitions, given)
         found = variables.coerce(given)
         assert repr(found) == repr(expected), given
+
+
+TAKING = graphql.build_schema(
+    """type Query {
+      f(must: Int! = 5, may: Int, list: [Int!] = [1], text: String = "t"): Int
+      g(object: In, may: Int): Int
+      h(object: In = {x: 1}): Int
+    }
+    input In { x: Int = 3, y: [Int] }"""
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "f", "f(must: 1, may: null)", "f(must: $n)", "f(may: $n, text: $t)", "f(list: [$n, 2])", "f(list: $n)",
+        "f(must: null)", "f(list: [null])", "f(text: $t)", "f(list: 3)", "g", "g(object: {x: $n, y: [$n]})",
+        "g(object: $o)", "g(object: {y: 1}, may: $n)", "g(object: null)", "h", "h(object: $o)",
+    ],
+)  # fmt: skip
+def test_arguments_are_read_as_by_graphql_core(given):
+    node = parse("{ " + given + " }").definitions[0].selection_set.selections[0]
+    field = TAKING.query_type.fields[node.name.value]
+
+    def outcome(read, variables):
+        try:
+            return repr(sorted(read(variables).items()))
+        except graphql.GraphQLError as error:
+            return str(error)
+
+    for variables in ({}, {"n": None, "t": None, "o": None}, {"n": 7, "t": "x", "o": {"x": 1}}):
+        expected = outcome(lambda values: get_argument_values(field, node, values), variables)
+        for shared in (True, False):
+            assert outcome(Arguments(field, node, shared=shared).values, variables) == expected
 
 
 # --- The project's schema -------------------------------------------------------------------------------
