@@ -32,7 +32,7 @@ NOW = timezone.now()
 SEEDS = int(os.environ.get("TOPICS_SEEDS", "1"))
 MOST_SEEDS = SEEDS + 7
 # Of the answers that a change does not outdate, so many that read its table are asked again, and so many others.
-NEAR = int(os.environ.get("TOPICS_NEAR", "40"))
+NEAR = int(os.environ.get("TOPICS_NEAR", "60"))
 OTHERS = int(os.environ.get("TOPICS_OTHERS", "8"))
 
 
@@ -43,6 +43,7 @@ class Kept:
         self.shop = full_shop(NOW)
         self.documents = documents(self.shop)
         self.answers: dict[str, tuple[Document, Asked]] = ask_all(self.shop, self.documents, NOW)
+        assert len(self.answers) > 500
 
 
 @pytest.fixture(scope="module")
