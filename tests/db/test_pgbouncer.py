@@ -15,6 +15,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from catalog.models import Category
+from commerce.db import watch
 from commerce.db.scope import ScopeError, tenant_scope
 from commerce.stack.ports import candidates, choose
 from tests.db.conftest import extra_connection
@@ -211,18 +212,21 @@ def test_nothing_of_a_session_is_left_on_the_server_connection(pooled, tenant):
 
 
 @pytest.fixture
-def application_behind_the_pooler(pooler):
-    """Send the application's own connections through PgBouncer for the length of a test."""
-    settings: Any = connection.settings_dict
-    kept = {key: settings[key] for key in ("HOST", "PORT")}
-    wrapper: Any = connection
-    wrapper.close()
-    wrapper.close_pool()
-    settings.update(HOST="127.0.0.1", PORT=pooler)
+def application_behind_the_pooler(pooler, settings):
+    """Send the application's own connections, reads too, through PgBouncer, as DATABASE_PREPARE=0 has them."""
+    settings.REPLICAS = []
+    kept = {key: connection.settings_dict[key] for key in ("HOST", "PORT", "OPTIONS")}
+    _reconnect({"HOST": "127.0.0.1", "PORT": pooler, "OPTIONS": {**kept["OPTIONS"], "prepare_threshold": None}})
     yield pooler
+    _reconnect(kept)
+
+
+def _reconnect(changes):
+    wrapper: Any = connection
+    watch.stop()
     wrapper.close()
     wrapper.close_pool()
-    settings.update(kept)
+    wrapper.settings_dict.update(changes)
 
 
 QUERY = '{ channel(slug: "default-channel") { name } }'
