@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import IO, Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, Storage
+from django.utils.encoding import filepath_to_uri
 from django.utils.module_loading import import_string
 
 from commerce.db.scope import current_tenant_id
@@ -27,8 +29,13 @@ class PublicIds(Protocol):
 
 def tenant_prefix() -> str:
     """Return the first folder of the scope's tenant's files. Raises ScopeError outside a scope of one tenant."""
+    return _prefix(current_tenant_id())
+
+
+@lru_cache(maxsize=10_000)
+def _prefix(tenant_id: int) -> str:
     public_id: PublicIds = import_string(settings.TENANT_PUBLIC_ID)
-    return str(public_id(current_tenant_id()))
+    return str(public_id(tenant_id))
 
 
 # What browsers may show from a shop's own host. Anything else (HTML, SVG, PDF, scripts) is only downloaded.
@@ -90,4 +97,8 @@ class TenantStorage(DiscardableFiles, FileSystemStorage):
 
     @property
     def base_url(self) -> str:
-        return f"{super().base_url}{tenant_prefix()}/"
+        return f"{settings.MEDIA_URL}{tenant_prefix()}/"
+
+    def url(self, name: str | None) -> str:
+        """Return the address of a stored name, which is asked for every picture of a list."""
+        return self.base_url + (filepath_to_uri(name) or "").lstrip("/")
