@@ -34,11 +34,15 @@ logger = logging.getLogger(__name__)
 
 _PREFLIGHT = {
     "Access-Control-Allow-Headers": (
-        "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer"
+        "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer, Read-After, "
+        "X-Storefront-Token"
     ),
     "Access-Control-Allow-Methods": "POST, OPTIONS",
     "Access-Control-Max-Age": "600",
 }
+
+# What a page's scripts may read of an answer.
+_EXPOSED = "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache"
 
 
 class PersistedQueryNotFound(GraphQLError):
@@ -123,6 +127,7 @@ class GraphQLView:
         if origin and allowed:
             response["Access-Control-Allow-Origin"] = origin
             response["Access-Control-Allow-Credentials"] = "true"
+            response["Access-Control-Expose-Headers"] = _EXPOSED
         patch_vary_headers(response, ["Origin"])
         return response
 

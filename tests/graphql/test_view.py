@@ -276,8 +276,10 @@ def test_preflight(client):
         "access-control-allow-origin": "https://shop.example",
         "access-control-allow-credentials": "true",
         "access-control-allow-headers": (
-            "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer"
+            "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer, Read-After, "
+            "X-Storefront-Token"
         ),
+        "access-control-expose-headers": "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache",
         "access-control-allow-methods": "POST, OPTIONS",
         "access-control-max-age": "600",
     }
