@@ -1,4 +1,4 @@
-"""What products and variants cost. Taxes come in a later issue: until then the tax is 0 and net is gross."""
+"""What products and variants cost. No taxes are reckoned yet: the tax is 0 and net is gross."""
 
 from typing import NamedTuple
 
