@@ -214,3 +214,123 @@ class StorefrontToken(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant_id", "name"], name="storefront_token_name")]
+
+
+class App(WithMetadata, TenantModel):
+    """Software that acts for the tenant with permissions of its own: a local one, or one installed by its manifest.
+
+    `identifier` is the manifest's id, by which storefronts name a payment app; empty for a local app.
+    """
+
+    topics = Topics(Topic("apps"))
+
+    class Kind(models.TextChoices):
+        LOCAL = "local"
+        THIRD_PARTY = "third-party"
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.LOCAL)
+    identifier = models.CharField(max_length=256, blank=True)
+    is_active = models.BooleanField(default=True)
+    permissions = models.JSONField(default=list, blank=True)
+    # What the manifest says besides.
+    manifest_url = models.CharField(max_length=2000, blank=True)
+    app_version = models.CharField(max_length=60, blank=True)
+    about = models.TextField(blank=True)
+    author = models.CharField(max_length=100, blank=True)
+    app_url = models.CharField(max_length=2000, blank=True)
+    configuration_url = models.CharField(max_length=2000, blank=True)
+    token_target_url = models.CharField(max_length=2000, blank=True)
+    data_privacy = models.TextField(blank=True)
+    data_privacy_url = models.CharField(max_length=2000, blank=True)
+    homepage_url = models.CharField(max_length=2000, blank=True)
+    support_url = models.CharField(max_length=2000, blank=True)
+    logo_url = models.CharField(max_length=2000, blank=True)
+    audience = models.CharField(max_length=256, blank=True)
+    extensions = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "identifier"], condition=~models.Q(identifier=""), name="app_identifier"
+            ),
+            models.CheckConstraint(name="app_kind", condition=models.Q(kind__in=["local", "third-party"])),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "name", "id"], name="app_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AppToken(TenantModel):
+    """The right to act as an app. The secret itself is not kept, only its digest and last four characters."""
+
+    topics = Topics(Topic("apps"))
+
+    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=128, blank=True)
+    digest = models.CharField(max_length=64)
+    last_four = models.CharField(max_length=4)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "digest"], name="app_token_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.name or 'token'} …{self.last_four}"
+
+
+class AppInstallation(TenantModel):
+    """The installing of an app by its manifest, from the order to its end; `message` says why it failed."""
+
+    topics = NOT_SHOWN
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        INSTALLED = "installed"
+        FAILED = "failed"
+
+    name = models.CharField(max_length=100)
+    manifest_url = models.CharField(max_length=2000)
+    permissions = models.JSONField(default=list, blank=True)
+    activate = models.BooleanField(default=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
+    message = models.TextField(blank=True)
+    actor = models.CharField(max_length=100, blank=True)
+    app = models.ForeignKey(App, null=True, blank=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="app_installation_status", condition=models.Q(status__in=["pending", "installed", "failed"])
+            )
+        ]
+        indexes = [models.Index(fields=["tenant_id", "created_at", "id"], name="app_installation_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.manifest_url})"
+
+
+class SigningKey(TenantModel):
+    """A key by which the tenant signs what it sends: one signs, and those that are retired verify what they signed.
+
+    `kid` is its thumbprint (RFC 7638), `public_jwk` what the tenant's host shows of it, `sealed_private_key` the PEM
+    sealed by a key that SECRET_KEY leads to.
+    """
+
+    topics = NOT_SHOWN
+
+    kid = models.CharField(max_length=64)
+    sealed_private_key = models.TextField()
+    public_jwk = models.JSONField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "kid"], name="signing_key_kid"),
+            models.UniqueConstraint(
+                fields=["tenant_id"], condition=models.Q(retired_at__isnull=True), name="signing_key_one_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
