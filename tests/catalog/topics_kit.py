@@ -57,6 +57,8 @@ def full_shop(now: datetime) -> Shop:
         for product, slug in ((coat, "coat"), (everything, "all")):
             Product.objects.filter(id=product.id).update(slug=slug)
         _give_values(everything, coat)
+        for number in range(5):
+            make.make_product(f"Plain {number}", slug=f"plain-{number}", price=100 + number, category=coat.category)
         make.make_product("Elsewhere", slug="elsewhere", channels=[other], price=777)
         make.make_product("Nowhere", slug="nowhere", published=False)
         make.make_product("Unpriced", slug="unpriced", price=None)
