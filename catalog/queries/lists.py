@@ -264,13 +264,16 @@ def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:
         picked = "" if order.source is None else f"JOIN LATERAL {_row(order, where)} ON true"
         return f"""FROM (SELECT DISTINCT m.product_id FROM ({shape.members}) m) found
   JOIN LATERAL {_listing("found.product_id")} ON true {picked}
-  WHERE {" AND ".join(conditions) or "true"}"""
+  WHERE {" AND ".join(_early(conditions, "found.product_id")) or "true"}"""
     if order.source is None:
         return f"FROM catalog_listing l WHERE {' AND '.join([_SHOWN, *conditions])}"
-    # Conditions on the product alone are then asked before its listing row is looked up.
-    early = [condition.replace("l.product_id", order.product) for condition in conditions]
     return f"""FROM {order.source} JOIN LATERAL {_listing(order.product)} ON true
-  WHERE {" AND ".join([where, *early])}"""
+  WHERE {" AND ".join([where, *_early(conditions, order.product)])}"""
+
+
+def _early(conditions: list[str], product: str) -> list[str]:
+    """Return conditions such that those on the product alone are asked before its listing row is looked up."""
+    return [condition.replace("l.product_id", product) for condition in conditions]
 
 
 def _listing(product: str) -> str:
