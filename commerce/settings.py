@@ -35,8 +35,10 @@ INSTALLED_APPS = [
     "commerce",
     "commerce.db",
     "commerce.cache",
+    "commerce.jobs",
     "commerce.outbox",
     "tenants",
+    "commerce.webhooks",
     "catalog",
     "django.contrib.contenttypes",
     "django.contrib.auth",
@@ -144,6 +146,21 @@ RESPONSE_CACHE_LARGEST = env.int("RESPONSE_CACHE_LARGEST", default=1024 * 1024)
 if not 1 <= RESPONSE_CACHE_TTL <= 600:
     raise ValueError(f"RESPONSE_CACHE_TTL is 1 to 600 seconds, not {RESPONSE_CACHE_TTL}.")
 REDIS_BROKER_URL = env.str("REDIS_BROKER_URL", default="redis://127.0.0.1:6380/0")
+# Celery's broker: that Redis, or Amazon's SQS as sqs:// (docs/workers.md).
+BROKER_URL = env.str("BROKER_URL", default=REDIS_BROKER_URL)
+if not BROKER_URL.startswith(("redis://", "rediss://", "sqs://")):
+    raise ImproperlyConfigured("BROKER_URL begins with redis://, rediss:// or sqs://.")
+SQS_QUEUE_PREFIX = env.str("SQS_QUEUE_PREFIX", default=f"commerce-{ENVIRONMENT}-")
+SQS_REGION = env.str("SQS_REGION", default="")
+# Seconds between two empty polls, and that SQS holds an empty poll open.
+SQS_POLLING_INTERVAL = env.float("SQS_POLLING_INTERVAL", default=0.2)
+SQS_WAIT = env.int("SQS_WAIT", default=10)
+# Seconds until a task whose worker fell silent is handed out again; 0 is that of commerce/jobs/queues.py.
+BROKER_VISIBILITY_TIMEOUT = env.int("BROKER_VISIBILITY_TIMEOUT", default=0)
+# MiB: a worker's process that holds more is replaced after its task, and it may never take more than it began with plus
+# the second.
+WORKER_MEMORY = env.int("WORKER_MEMORY", default=400)
+WORKER_MEMORY_GROWTH = env.int("WORKER_MEMORY_GROWTH", default=1024)
 # Delivered events are kept this long; dead ones until somebody has seen to them.
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
 

@@ -67,24 +67,32 @@ def _unfinished(alias: str, operation: str) -> list[int]:
 
 
 class AllowRelay(Operation):
-    """Let the relay's role read one outbox table, of all tenants, and write the columns named."""
+    """Let the relay's role read one table, of all tenants, and update the columns named.
+
+    It reads all columns unless some are named; it adds rows to the tables of RELAY_FILLS.
+    """
 
     reversible = True
 
-    def __init__(self, table: str, columns: Sequence[str]) -> None:
+    def __init__(self, table: str, columns: Sequence[str], reads: Sequence[str] = ()) -> None:
         self.table = table
         self.columns = columns
+        self.reads = reads
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return (type(self).__qualname__, [], {"table": self.table, "columns": self.columns})
+        values = {"table": self.table, "columns": self.columns}
+        return (type(self).__qualname__, [], {**values, "reads": self.reads} if self.reads else values)
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        grants = ["SELECT" + (f" ({', '.join(self.reads)})" if self.reads else "")]
+        grants += [f"UPDATE ({', '.join(self.columns)})"] if self.columns else []
+        grants += ["INSERT"] if self.table in rls.RELAY_FILLS else []
         for statement in (
             f'CREATE POLICY relay ON "{self.table}" TO {rls.RELAY} USING (true) WITH CHECK (true)',
-            f'GRANT SELECT, UPDATE ({", ".join(self.columns)}) ON "{self.table}" TO {rls.RELAY}',
+            f'GRANT {", ".join(grants)} ON "{self.table}" TO {rls.RELAY}',
         ):
             schema_editor.execute(statement, params=None)
 

@@ -14,8 +14,12 @@ PLATFORM_TABLES = frozenset(
 )
 # Platform tables that the application has no business with.
 OPERATOR_TABLES = frozenset({"auth_group", "auth_group_permissions", "tenant_migration", "tenants_platformaudit"})
+# Platform tables that the application writes too: what its workers and beat say of themselves.
+WORKER_TABLES = frozenset({"jobs_worker", "jobs_slot"})
 # Tenants' tables that the relay works on, for all tenants at once (AllowRelay).
-RELAY_TABLES = frozenset({"outbox_event"})
+RELAY_TABLES = frozenset({"outbox_event", "webhooks_webhook", "webhooks_delivery", "webhooks_attempt"})
+# Those of them that it adds rows to.
+RELAY_FILLS = frozenset({"webhooks_delivery", "webhooks_attempt"})
 # Tables of other people's apps that we make tenant-owned: the editor adds the column.
 ADOPTED_TABLES = frozenset({"django_admin_log"})
 
@@ -59,4 +63,6 @@ def platform_table_sql(table: str) -> list[str]:
     ]
     if table in PLATFORM_TABLES:
         statements.append(f'GRANT SELECT ON "{table}" TO {APP}, {RELAY}')
+    if table in WORKER_TABLES:
+        statements.append(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO {APP}')
     return statements

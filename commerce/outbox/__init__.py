@@ -5,6 +5,6 @@ An operation calls `outbox.publish(…)` or `outbox.publish_many(…)`; an upper
 """
 
 from commerce.outbox.operations import NewEvent, publish, publish_many
-from commerce.outbox.registry import EventRecord, subscribe
+from commerce.outbox.registry import EventRecord, subscribe, subscribe_batch
 
-__all__ = ["EventRecord", "NewEvent", "publish", "publish_many", "subscribe"]
+__all__ = ["EventRecord", "NewEvent", "publish", "publish_many", "subscribe", "subscribe_batch"]

@@ -51,7 +51,7 @@ WITH RECURSIVE waiting AS (
     ) e
 )
 SELECT l.ctid, l.tenant_id, l.id, l.type, l.object_kind, l.object_id, l.object_version, l.payload, l.actor,
-       l.created_at, l.attempts, l.next_at, statement_timestamp(), previous.ctid, previous.next_at
+       l.created_at, l.attempts, l.position, l.next_at, statement_timestamp(), previous.ctid, previous.next_at
 FROM locked l LEFT JOIN LATERAL (
     SELECT e.ctid, e.next_at FROM outbox_event e
     WHERE e.tenant_id = l.tenant_id AND e.object_id = l.object_id AND e.finished_at IS NULL AND e.position < l.position
@@ -149,10 +149,9 @@ def record(outcome: Outcome) -> None:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    place, tenant_id, id_, type_, kind, object_id, version, payload, actor, created_at, attempts, *rest = row
-    event = EventRecord(
-        tenant_id, id_, type_, kind, object_id, version, orjson.loads(payload), actor, created_at, attempts
-    )
+    place, tenant_id, id_, type_, kind, object_id, version, payload, actor, created_at, attempts, position, *rest = row
+    facts = orjson.loads(payload)
+    event = EventRecord(tenant_id, id_, type_, kind, object_id, version, facts, actor, created_at, attempts, position)
     return Claimed(place, event, *rest)
 
 

@@ -1,5 +1,5 @@
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 
 from commerce.db.models import TenantRow, new_id
 from commerce.db.topics.declared import NOT_SHOWN
@@ -9,7 +9,7 @@ class Event(TenantRow):
     """Something that was committed: what happened to which object, at which of its versions.
 
     `position` is the order of writing, over all tenants; it is taken while the object's row is locked, so it
-    orders one object's events, but not commits (fact 48), and it is never shown outside. An object is its
+    orders one object's events, but not commits, and it is never shown outside. An object is its
     `object_id`, whatever its kind: UUIDs are not shared between kinds.
     """
 
@@ -25,6 +25,14 @@ class Event(TenantRow):
     position = models.BigIntegerField(
         db_default=models.Func(
             models.Value("outbox_event_position"), function="nextval", output_field=models.BigIntegerField()
+        ),
+        editable=False,
+    )
+    # The writing transaction: all of those below a snapshot's lowest running one are over (the feed).
+    xid = models.BigIntegerField(
+        db_default=Cast(
+            Cast(models.Func(function="pg_current_xact_id", output_field=models.TextField()), models.TextField()),
+            models.BigIntegerField(),
         ),
         editable=False,
     )
@@ -53,7 +61,7 @@ class Event(TenantRow):
                 | models.Q(~models.Q(status="pending"), finished_at__isnull=False),
             ),
         ]
-        # Both hold the unfinished events, said in two ways, so that no query takes one for the other (see claims.py).
+        # Two hold the unfinished events, said in two ways, so that no query takes one for the other (see claims.py).
         indexes = [
             # The fair claim walks tenants, and in each the due events in order.
             models.Index(
@@ -61,6 +69,8 @@ class Event(TenantRow):
                 fields=["tenant_id", "next_at", "position"],
                 condition=models.Q(status="pending"),
             ),
+            # The feed.
+            models.Index(name="outbox_event_feed", fields=["tenant_id", "xid", "position"]),
             # The unfinished event before this one, of the same object.
             models.Index(
                 name="outbox_event_object",

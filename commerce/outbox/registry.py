@@ -1,6 +1,6 @@
 """Who wants to hear of which events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -22,9 +22,11 @@ class EventRecord:
     actor: str
     created_at: datetime
     attempts: int
+    position: int = 0
 
 
 Handler = Callable[[EventRecord], None]
+BatchHandler = Callable[[Any, Sequence[EventRecord]], None]
 
 
 class Subscriptions:
@@ -33,6 +35,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._all: list[tuple[str, Handler]] = []
         self._by_type: dict[str, tuple[Handler, ...]] = {}
+        self.batches: list[tuple[str, BatchHandler]] = []
 
     def subscribe(self, pattern: str, handler: Handler) -> None:
         """Call `handler` with every committed event whose type matches, as "catalog.product.*" or "*"."""
@@ -47,6 +50,10 @@ class Subscriptions:
             self._by_type[event_type] = found
         return found
 
+    def subscribe_batch(self, pattern: str, handler: BatchHandler) -> None:
+        """Call `handler` once per batch with the matching events that were delivered in it."""
+        self.batches.append((pattern, handler))
+
 
 subscriptions = Subscriptions()
 
@@ -60,3 +67,13 @@ def subscribe(pattern: str, handler: Handler) -> None:
     to all its handlers.
     """
     subscriptions.subscribe(pattern, handler)
+
+
+def subscribe_batch(pattern: str, handler: BatchHandler) -> None:
+    """Have the relay call `handler(cursor, events)` with the matching events of a batch, in its own transaction.
+
+    What the handler writes by the cursor, as the relay's role, is committed together with the events' outcome:
+    exactly once per event. It is called after the handlers of single events, with those events alone that they
+    took. When it raises, the whole batch is rolled back, and the relay tries again.
+    """
+    subscriptions.subscribe_batch(pattern, handler)

@@ -15,6 +15,9 @@ one ended, and within the batch tenants take turns: neither a flood nor slow han
 batch: relays that lock neighbouring events of one object skip what is not their turn. An event that fails waits
 (`next_at`), and its object's later events are made to wait as long, so that a claim finds them behind it, and does
 not find the same blocked events again and again.
+
+**Batches.** What can be done for many events by one statement (the deliveries of webhooks) is done by handlers of
+batches, in the relay's own transaction, so that it is committed with the events or not at all.
 """
 
 import logging
@@ -26,8 +29,9 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from commerce.db.scope import Scope, open_scope
 from commerce.outbox import claims
@@ -107,6 +111,7 @@ class Relay:
             with open_scope(Scope(tenant_id=None, alias=claims.ALIAS)):
                 batch = claims.claim(after=self._after, size=self.options.batch_size)
                 outcome = self._deliver(batch)
+                self._deliver_whole(outcome)
                 claims.record(outcome)
         finally:
             _close_broken_connections()
@@ -144,6 +149,39 @@ class Relay:
             if failure.is_dead:
                 finished.add(claimed.place)
         return outcome
+
+    def _deliver_whole(self, outcome: Outcome) -> None:
+        """Call the handlers of batches with what was delivered; what they cannot take fails, tenant by tenant."""
+        if not self.subscribers.batches or not outcome.done:
+            return
+        try:
+            self._call_batch(outcome.done)
+            return
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.warning("A batch failed as a whole, trying it tenant by tenant: %s", error)
+        by_tenant: dict[int, list[Claimed]] = {}
+        for claimed in outcome.done:
+            by_tenant.setdefault(claimed.event.tenant_id, []).append(claimed)
+        outcome.done = []
+        for share in by_tenant.values():
+            try:
+                self._call_batch(share)
+                outcome.done += share
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:
+                logger.warning("Events of tenant %s failed", share[0].event.tenant_id, exc_info=True)
+                told = f"{type(error).__name__}: {error}".replace("\0", "")[:LONGEST_ERROR]
+                outcome.failed += [self._failure(claimed, told, claimed.claimed_at) for claimed in share]
+
+    def _call_batch(self, batch: Sequence[Claimed]) -> None:
+        """Call the handlers of batches, within a savepoint."""
+        with transaction.atomic(using=claims.ALIAS), connections[claims.ALIAS].cursor() as cursor:
+            for pattern, handler in self.subscribers.batches:
+                if events := [claimed.event for claimed in batch if fnmatchcase(claimed.event.type, pattern)]:
+                    handler(cursor, events)
 
     def _call(self, event: EventRecord) -> str | None:
         """Call the event's handlers, each in an empty context, which has no scope; return what went wrong."""

@@ -16,7 +16,10 @@ from tests.factories.tenants import Shop, make_staff
 
 START = datetime.now(UTC)
 # What no metadata tells: values that a CHECK or a format asks for. Model label → {field: value}.
-VALUES: dict[str, dict[str, Any]] = {"outbox.Event": {"status": "done", "finished_at": START}}
+VALUES: dict[str, dict[str, Any]] = {
+    "outbox.Event": {"status": "done", "finished_at": START},
+    "webhooks.Delivery": {"status": "delivered", "finished_at": START},
+}
 
 
 def tenant_models() -> list[type[models.Model]]:

@@ -20,10 +20,12 @@ _GRANTS = """
     WHEN is_column THEN table_name = ANY(%(relay_tables)s) AND role = %(relay)s AND privilege IN ('SELECT', 'UPDATE')
     WHEN role = %(platform)s THEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN belongs_to = 'operator' THEN false
+    WHEN table_name = ANY(%(worker_tables)s) THEN role = %(app)s AND privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN belongs_to = 'platform' THEN privilege = 'SELECT' AND role IN (%(app)s, %(relay)s)
     WHEN role = %(app)s THEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN role = %(reader)s THEN privilege = 'SELECT'
-    WHEN role = %(relay)s THEN table_name = ANY(%(relay_tables)s) AND privilege IN ('SELECT', 'UPDATE', 'DELETE')
+    WHEN role = %(relay)s THEN table_name = ANY(%(relay_tables)s) AND (privilege IN ('SELECT', 'UPDATE', 'DELETE')
+      OR privilege = 'INSERT' AND table_name = ANY(%(relay_fills)s))
     ELSE false END AS is_lawful FROM grants
 )
 """

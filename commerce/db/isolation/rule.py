@@ -14,9 +14,11 @@ NAMES = {
     "relay": rls.RELAY,
     "reader": rls.READER,
     "all_roles": [rls.OWNER, rls.APP, rls.PLATFORM, rls.RELAY, rls.READER],
-    "platform_tables": sorted(rls.PLATFORM_TABLES),
+    "platform_tables": sorted(rls.PLATFORM_TABLES | rls.WORKER_TABLES),
+    "worker_tables": sorted(rls.WORKER_TABLES),
     "operator_tables": sorted(rls.OPERATOR_TABLES),
     "relay_tables": sorted(rls.RELAY_TABLES),
+    "relay_fills": sorted(rls.RELAY_FILLS),
     "policy": POLICY,
 }
 

@@ -15,7 +15,7 @@ def _without_model(cursor: Any) -> Iterator[tuple[str, str]]:
 
 
 def _without_table(cursor: Any) -> Iterator[tuple[str, str]]:
-    named = rls.PLATFORM_TABLES | rls.OPERATOR_TABLES | rls.RELAY_TABLES
+    named = rls.PLATFORM_TABLES | rls.WORKER_TABLES | rls.OPERATOR_TABLES | rls.RELAY_TABLES
     for name in sorted((_model_tables() | named) - _live_tables(cursor)):
         yield name, "the table is missing"
 
