@@ -20,6 +20,8 @@ ENVIRONMENT = env.str("ENVIRONMENT", default="local")
 LOCAL = ENVIRONMENT in ("local", "test")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-commands-without-a-stack" if LOCAL else environ.Env.NOTSET)
+# Those before it, newest first: what they sealed and signed can still be read (commerce/webhooks/signing.py).
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 GRAPHIQL = env.bool("GRAPHIQL", default=LOCAL)
 
 # --- Hosts: a request's host names its tenant, and an unknown one is refused by the middleware ------
@@ -163,6 +165,17 @@ WORKER_MEMORY = env.int("WORKER_MEMORY", default=400)
 WORKER_MEMORY_GROWTH = env.int("WORKER_MEMORY_GROWTH", default=1024)
 # Delivered events are kept this long; dead ones until somebody has seen to them.
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
+
+# --- Requests to addresses that tenants choose: commerce/webhooks/targets.py ---------------------------------
+
+# Ports that they may go to, and names (perhaps with a port), addresses and networks that are allowed at any port
+# although they are not public. Entries open our own networks to every tenant: none belong here in production.
+WEBHOOK_PORTS = env.list("WEBHOOK_PORTS", cast=int, default=[80, 443, 8080, 8443])
+WEBHOOK_ALLOW = env.list("WEBHOOK_ALLOW", default=["127.0.0.0/8", "::1"] if LOCAL else [])
+# Public networks that are ours: load balancers, databases with an address of their own.
+WEBHOOK_DENY = env.list("WEBHOOK_DENY", default=[])
+# Certificates to trust beside those of the system, a file in PEM.
+WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 
 # --- Limits: docs/limits.md ---------------------------------------------------------------------------
 
