@@ -1,4 +1,4 @@
-"""The workers and beat: `celery -A commerce.celery worker`.
+"""The workers and beat: `celery -A commerce.celery worker --queues default,webhooks` (docs/workers.md).
 
 The truth is in PostgreSQL: the broker only wakes workers, and nobody waits for a result. Tasks are idempotent, for
 each may run twice: it is acknowledged when it has ended, and comes back when its worker was killed. Whatever is to
@@ -6,46 +6,70 @@ happen later than in a few minutes is a row with a time, not a message with one 
 """
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from celery import Celery, signals
-from celery.schedules import crontab
 from django.conf import settings
+from django.core import checks
 from django.db import close_old_connections
+
+from commerce.jobs import queues
+from commerce.jobs.schedule import Every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 
-TIME_LIMIT = 600
+# The tasks that have no tenant, and why not.
+PLATFORM_TASKS = {
+    "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
+    "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
+}
+VISIBILITY_TIMEOUT = settings.BROKER_VISIBILITY_TIMEOUT or queues.VISIBILITY_TIMEOUT
+REDIS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+}
+SQS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT,
+    "queue_name_prefix": settings.SQS_QUEUE_PREFIX,
+    "polling_interval": settings.SQS_POLLING_INTERVAL,
+    "wait_time_seconds": settings.SQS_WAIT,
+    **({"region": settings.SQS_REGION} if settings.SQS_REGION else {}),
+}
 
 app = Celery("commerce")
 app.conf.update(
-    broker_url=settings.REDIS_BROKER_URL,
+    broker_url=settings.BROKER_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={
-        # Redis hands a message out again after so many seconds, so a task must have ended by then.
-        "visibility_timeout": TIME_LIMIT + 300,
-        "socket_connect_timeout": 3,
-        "socket_timeout": 10,
-        "socket_keepalive": True,
-    },
+    broker_transport_options=SQS if settings.BROKER_URL.startswith("sqs:") else REDIS,
+    # SQS has no place for the messages of celery's own remote control.
+    worker_enable_remote_control=not settings.BROKER_URL.startswith("sqs:"),
     result_backend=None,
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
-    task_default_queue="default",
+    task_queues=queues.declared(),
+    task_default_queue=queues.DEFAULT,
+    task_annotations=[queues.QueueLimits()],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    task_time_limit=TIME_LIMIT,
-    task_soft_time_limit=TIME_LIMIT - 60,
     worker_prefetch_multiplier=1,
     worker_max_tasks_per_child=1000,
+    worker_max_memory_per_child=settings.WORKER_MEMORY * 1024,
+    # Seconds that running tasks have to end after SIGTERM (where REMAP_SIGTERM=SIGQUIT is set, as in our image); then
+    # they go back to the broker.
+    worker_soft_shutdown_timeout=15,
     # What was running when the broker went away will be handed out again: two must not run at once.
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     timezone="UTC",
+    beat_scheduler="commerce.jobs.schedule:SlotScheduler",
     beat_schedule={
-        "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": crontab(minute="17")},
+        "forget-workers": {"task": "commerce.jobs.tasks.forget_workers", "schedule": Every(600)},
+        "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": Every(3600, offset=17 * 60)},
     },
     # Celery's Django fixup otherwise closes a forked worker's connection and pool around every task.
     CELERY_DB_REUSE_MAX=1_000_000,
@@ -57,3 +81,34 @@ app.autodiscover_tasks()
 def _drop_broken_connections(**_: Any) -> None:
     """Give a task no connection that PostgreSQL has closed meanwhile."""
     close_old_connections()
+
+
+@signals.worker_init.connect
+def _show_signs_of_life(sender: Any, **_: Any) -> None:
+    from commerce.jobs.heartbeats import Pulse
+
+    app.steps["consumer"].add(Pulse)
+
+
+@signals.worker_process_init.connect
+def _limit_memory(**_: Any) -> None:
+    queues.limit_growth(settings.WORKER_MEMORY_GROWTH)
+
+
+@signals.beat_init.connect
+def _watch_queues(**_: Any) -> None:
+    from commerce.jobs import watch
+
+    watch.start()
+
+
+@checks.register
+def check_tasks(**_: Any) -> list[checks.CheckMessage]:
+    """Report tasks that neither name their tenant nor say why not, and a schedule that two beats would not share."""
+    return [checks.Error(fault, id="commerce.E010") for fault in _faults()]
+
+
+def _faults() -> Iterator[str]:
+    from commerce.jobs.checks import faults
+
+    return faults(app, PLATFORM_TASKS)

@@ -221,7 +221,7 @@ name_by_hand() {
       printf '  %s: {extra_hosts: *hosts, networks: {servers: {ipv4_address: %s.%s}}}\n' \
         "$name" "${subnet%.*}" "$((++number))"
     done
-    for name in migrate api worker relay beat operator; do
+    for name in migrate api worker webhooks bulk relay beat operator; do
       printf '  %s: {extra_hosts: *hosts}\n' "$name"
     done
   } >"$work/names.yml"
@@ -267,15 +267,15 @@ start_all() {
   started=1
   if [[ $engine == docker ]]; then
     step "start everything" up
-    step "everything is healthy" wait_healthy api worker relay beat
+    step "everything is healthy" wait_healthy api worker webhooks bulk relay beat
   else
     step "primary, cache, broker" up --no-deps primary cache broker
     step "  are healthy" wait_healthy primary cache broker
     step "standby" up --no-deps standby
     step "  streams" wait_healthy standby
     step "roles and migrations" migrate
-    step "api, worker, relay, beat" up --no-deps api worker relay beat
-    step "  are healthy" wait_healthy api worker relay beat
+    step "api, workers, relay, beat" up --no-deps api worker webhooks bulk relay beat
+    step "  are healthy" wait_healthy api worker webhooks bulk relay beat
   fi
 }
 
@@ -334,7 +334,7 @@ PYTHON
 # What the containers promise: no root, nothing to write to, nobody else's credentials, and a row that reaches the standby.
 inspect_promises() {
   local name id forbidden try
-  for name in api worker relay beat; do
+  for name in api worker webhooks bulk relay beat; do
     id=$(container "$name")
     [[ $("$engine" exec "$id" id -u) == 10001 ]] || { echo "$name runs as another user"; return 1; }
     ! "$engine" exec "$id" touch /app/written 2>/dev/null || { echo "$name can write to /app"; return 1; }
@@ -374,7 +374,7 @@ clean_up() {
     remove_builders
   fi
   if [[ -n $started && $code -gt 0 && $code -lt 128 ]]; then
-    for name in primary standby migrate api worker relay beat; do
+    for name in primary standby migrate api worker webhooks bulk relay beat; do
       [[ -z $(container "$name") ]] || { echo "--- end of $name's log"; "$engine" logs --tail 8 "$(container "$name")"; } >&2 2>&1
     done
   fi

@@ -1,4 +1,4 @@
-"""The base of every Celery task that works on a tenant's rows."""
+"""The bases of every Celery task that works on a tenant's rows."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,17 @@ else:
     AnyTask = Task
 
 
-class TenantTask(AnyTask):
-    """Run a task inside its tenant's scope: one transaction, which commits when the function returns.
+class TenantWork(AnyTask):
+    """Run a task of one tenant outside any scope: it opens its own short ones, with the network in between.
 
-    `@shared_task(base=TenantTask)` above `def reindex(*, tenant_id: int, product_id: str) -> None`. Calling or
-    queuing it without `tenant_id=<number>` raises TypeError at once. A task without this base has no tenant; work
-    that takes several transactions, or talks to the network, is such a task and opens its own short scopes.
+    Calling or queuing it without `tenant_id=<number>` raises TypeError at once.
     """
 
     abstract = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with tenant_scope(self._tenant_id(kwargs)):
-            return super().__call__(*args, **kwargs)
+        self._tenant_id(kwargs)
+        return super().__call__(*args, **kwargs)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any) -> AsyncResult[Any]:
         self._tenant_id(kwargs or {})
@@ -36,3 +34,18 @@ class TenantTask(AnyTask):
         if type(tenant_id) is not int:
             raise TypeError(f"{self.name} needs the keyword tenant_id=<the tenant's number>, not {tenant_id!r}.")
         return tenant_id
+
+
+class TenantTask(TenantWork):
+    """Run a task inside its tenant's scope: one transaction, which commits when the function returns.
+
+    `@shared_task(base=TenantTask)` above `def reindex(*, tenant_id: int, product_id: str) -> None`. A task that
+    takes several transactions, or talks to the network, is based on TenantWork. One without either has no tenant,
+    and is listed in `commerce.celery.PLATFORM_TASKS` with the reason.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with tenant_scope(self._tenant_id(kwargs)):
+            return super().__call__(*args, **kwargs)

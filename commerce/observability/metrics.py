@@ -28,3 +28,6 @@ class Counter:
 graphql_fallbacks = Counter(
     "graphql_fallbacks_total", "reason", "Operations that graphql-core ran, as they have no plan, by reason."
 )
+queues_unserved = Counter(
+    "queues_unserved_total", "queue", "Looks of beat that found work in a queue which no living worker serves."
+)

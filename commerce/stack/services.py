@@ -67,9 +67,11 @@ def _web_command(stack: Stack) -> Command:
     return _python(stack, *arguments)
 
 
-def _worker_command(stack: Stack) -> Command:
-    options = ["--loglevel=INFO", "--concurrency=2", "--without-gossip", "--without-mingle"]
-    return _python(stack, "-m", "celery", "-A", "commerce.celery", "worker", *options)
+def _worker_command(stack: Stack, *, name: str, queues: str, processes: int) -> Command:
+    options = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={name}@%h"]
+    arguments = ["worker", f"--queues={queues}", f"--concurrency={processes}", *options]
+    # SIGTERM is to end a worker within seconds: what runs longer goes back to the broker.
+    return _python(stack, "-m", "celery", "-A", "commerce.celery", *arguments, more={"REMAP_SIGTERM": "SIGQUIT"})
 
 
 def _relay_command(stack: Stack) -> Command:
@@ -124,7 +126,21 @@ SERVICES = (
         stop_signal=postgres.STOP_SIGNAL,
     ),
     Service("web", "app", 2, _web_command, _web_is_healthy, first_port=8000),
-    Service("worker", "app", 2, _worker_command, partial(_has_logged, name="worker", text=" ready.")),
+    Service(
+        "worker",
+        "app",
+        2,
+        partial(_worker_command, name="worker", queues="default,webhooks", processes=2),
+        partial(_has_logged, name="worker", text=" ready."),
+    ),
+    # Of its own, for its tasks take long and would hold up all others.
+    Service(
+        "bulk",
+        "app",
+        2,
+        partial(_worker_command, name="bulk", queues="bulk", processes=1),
+        partial(_has_logged, name="bulk", text=" ready."),
+    ),
     Service("relay", "app", 2, _relay_command, partial(_has_logged, name="relay", text="relay is ready")),
     Service("beat", "app", 2, _beat_command, partial(_has_logged, name="beat", text="beat: Starting")),
 )

@@ -20,7 +20,8 @@ _GRANTS = """
     WHEN is_column THEN table_name = ANY(%(relay_tables)s) AND role = %(relay)s AND privilege IN ('SELECT', 'UPDATE')
     WHEN role = %(platform)s THEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN belongs_to = 'operator' THEN false
-    WHEN table_name = ANY(%(worker_tables)s) THEN role = %(app)s AND privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    WHEN table_name = ANY(%(worker_tables)s)
+      THEN role = %(app)s AND privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN belongs_to = 'platform' THEN privilege = 'SELECT' AND role IN (%(app)s, %(relay)s)
     WHEN role = %(app)s THEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
     WHEN role = %(reader)s THEN privilege = 'SELECT'
