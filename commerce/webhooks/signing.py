@@ -92,8 +92,9 @@ def sign(body: bytes, key: Key) -> str:
 
     The first signature of a key in a process takes longer: reading the key takes some ten times of signing.
     """
+    private = _private_key(key.kid, key.sealed)
     headers = {"kid": key.kid, "crit": ["b64"]}
-    return api_jws.encode(body, _private_key(key.kid, key.sealed), algorithm="RS256", headers=headers, is_payload_detached=True)
+    return api_jws.encode(body, private, algorithm="RS256", headers=headers, is_payload_detached=True)
 
 
 def sign_with_secret(body: bytes, secret: str) -> str:
