@@ -9,6 +9,7 @@ from django.conf import settings
 from catalog.graphql.schema import TYPES
 from catalog.graphql.schema import Query as CatalogQuery
 from commerce.graphql.schema import build_schema
+from tenants.graphql.schema import Mutation as TenantsMutation
 from tenants.graphql.schema import Query as TenantsQuery
 
 
@@ -16,7 +17,11 @@ class Query(TenantsQuery, CatalogQuery, graphene.ObjectType):
     """What can be read."""
 
 
-schema = build_schema(Query, types=TYPES)
+class Mutation(TenantsMutation, graphene.ObjectType):
+    """What can be done."""
+
+
+schema = build_schema(Query, Mutation, types=TYPES)
 
 
 def _version() -> str:

@@ -16,6 +16,7 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
 from commerce.schema import SCHEMA_VERSION, schema
+from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
 from tenants.graphql.policy import policy_of
 from tenants.media import serve_media
@@ -35,7 +36,7 @@ def make_policy(request: HttpRequest, limits: Limits) -> Policy:
 
 
 def make_context(request: HttpRequest) -> ShopContext:
-    """Return the context of a GraphQL operation: whose shop, at which address, after which write. No SQL."""
+    """Return the context of a GraphQL operation: whose shop, at which address, after which write, who asks."""
     shop = tenant_of(request)
     return ShopContext(
         request=request,
@@ -43,6 +44,7 @@ def make_context(request: HttpRequest) -> ShopContext:
         shop=shop,
         origin=f"{request.scheme}://{request.get_host()}",
         read_after=read_token(request),
+        caller=authenticate(request, shop),
         schema=SCHEMA_VERSION,
     )
 

@@ -30,7 +30,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "MANAGE_STAFF": ("tenants.user", "tenants.permissiongroup", "tenants.groupmember"),
     "MANAGE_USERS": (),
     "MANAGE_SETTINGS": (),
-    "MANAGE_APPS": (),
+    "MANAGE_APPS": ("tenants.app", "tenants.apptoken", "tenants.appinstallation"),
     "MANAGE_ORDERS": (),
     "MANAGE_CHECKOUTS": (),
     "MANAGE_DISCOUNTS": (),
@@ -42,6 +42,11 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "HANDLE_PAYMENTS": (),
     "HANDLE_TAXES": (),
     "HANDLE_CHECKOUTS": (),
+    "IMPERSONATE_USER": (),
+    "MANAGE_OBSERVABILITY": (),
+    "MANAGE_ORDERS_IMPORT": (),
+    "MANAGE_PAGE_TYPES_AND_ATTRIBUTES": (),
+    "MANAGE_TAXES": (),
 }
 
 # Dialect permission → models that its holder may look at besides, as their own pages refer to them.

@@ -3,14 +3,26 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
 
 from commerce.db.rows import fetch
+from commerce.db.scope import current_tenant_id
 from commerce.db.topics import Found, declared
-from tenants.models import Channel, GroupMember, PermissionGroup, StorefrontToken, Tenant, TrustedDocument, User
+from tenants.models import (
+    App,
+    AppToken,
+    Channel,
+    GroupMember,
+    PermissionGroup,
+    StorefrontToken,
+    Tenant,
+    TrustedDocument,
+    User,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +156,104 @@ def list_channel_rows() -> list[ChannelRow]:
     ]
 
 
-def list_metadata(table: str, ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
-    """Return the public metadata of objects of one table of the scope's tenant, by id."""
+def list_metadata(table: str, ids: Sequence[UUID], *, private: bool = False) -> dict[UUID, dict[str, str]]:
+    """Return the public, or the private, metadata of objects of one table of the scope's tenant, by id."""
     topic = declared()[table].topics.topics[0]
+    column = "private_metadata" if private else "metadata"
     rows = fetch(
-        f"""SELECT k.id, t.metadata, t.{topic.by or "id"} FROM unnest(%s::uuid[]) AS k(id)
+        f"""SELECT k.id, t.{column}, t.{topic.by or "id"} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (SELECT * FROM {table} t WHERE t.id = k.id LIMIT 1) t""",
         [list(ids)],
         found=Found(topic.kind, 2, frozenset({table}), wanted=len(set(ids))) if topic.by else None,
     )
     return {row[0]: json.loads(row[1]) for row in rows}
+
+
+class AppRow(NamedTuple):
+    """An app of the tenant, as it is shown."""
+
+    id: UUID
+    name: str
+    kind: str
+    identifier: str
+    is_active: bool
+    permissions: tuple[str, ...]
+    created_at: datetime
+    app_version: str
+    about: str
+    author: str
+    app_url: str
+    manifest_url: str
+    homepage_url: str
+    support_url: str
+    data_privacy_url: str
+
+    @property
+    def metadata_table(self) -> str:
+        return "tenants_app"
+
+
+class TokenRow(NamedTuple):
+    """A token of an app: all that is kept of it but its digest."""
+
+    id: UUID
+    name: str
+    last_four: str
+
+
+_APP_COLUMNS = ", ".join(f"a.{name}" for name in AppRow._fields)
+
+
+def _app_row(columns: Sequence[Any]) -> AppRow:
+    place = AppRow._fields.index("permissions")
+    return AppRow._make((*columns[:place], tuple(json.loads(columns[place])), *columns[place + 1 :]))
+
+
+def app_row(app: App) -> AppRow:
+    """Return an app as it is shown."""
+    values = {name: getattr(app, name) for name in AppRow._fields}
+    return AppRow(**{**values, "permissions": tuple(app.permissions)})
+
+
+def token_row(token: AppToken) -> TokenRow:
+    """Return a token as it is shown."""
+    return TokenRow(token.id, token.name, token.last_four)
+
+
+def list_active_tokens() -> dict[str, AppRow]:
+    """Return the active apps of the scope's tenant by the digests of their tokens. One statement."""
+    joined = "tenants_apptoken t JOIN tenants_app a ON a.id = t.app_id"
+    rows = fetch(f"SELECT t.digest, {_APP_COLUMNS} FROM {joined} WHERE a.is_active")
+    return {digest: _app_row(columns) for digest, *columns in rows}
+
+
+def find_app_row(app_id: UUID) -> AppRow | None:
+    """Return an app of the scope's tenant, or None. One statement."""
+    found = fetch(f"SELECT {_APP_COLUMNS} FROM tenants_app a WHERE a.id = %s", [app_id])
+    return _app_row(found[0]) if found else None
+
+
+def list_token_rows(app_ids: Sequence[UUID]) -> dict[UUID, list[TokenRow]]:
+    """Return the tokens of apps of the scope's tenant, the oldest first. One statement."""
+    found: dict[UUID, list[TokenRow]] = {}
+    sql = "SELECT app_id, id, name, last_four FROM tenants_apptoken WHERE app_id = ANY(%s) ORDER BY id"
+    for app_id, *columns in fetch(sql, [list(app_ids)]):
+        found.setdefault(app_id, []).append(TokenRow._make(columns))
+    return found
+
+
+def list_apps() -> list[App]:
+    """Return the apps of the scope's tenant with their tokens, by name."""
+    return list(App.objects.prefetch_related("tokens").order_by("name", "id"))
+
+
+def find_token(app_id: UUID, last_four: str) -> AppToken | None:
+    """Return the token of an app that ends so, or None where there is none, or more than one."""
+    found = list(AppToken.objects.filter(app_id=app_id, last_four=last_four)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def get_public_id() -> UUID:
+    """Return the public id of the scope's tenant."""
+    public_id: UUID = Tenant.objects.values_list("public_id", flat=True).get(id=current_tenant_id())
+    return public_id

@@ -69,8 +69,8 @@ The roof puts it together (commerce/schema.py and commerce/urls.py):
 
 `open_scope(request, operation)` is a context manager: entered once around a query and its rendering, and once
 around each field of a mutation; what it raises at its end is that field's error. `make_context(request)`
-returns a Context (or a subclass with more in it) and asks the database for nothing; what it needs from
-there is read inside the scope by `context.once(key, make)`.
+returns a Context (or a subclass with more in it), outside any scope; what the resolvers need
+from the database is read inside the scope by `context.once(key, make)`.
 
 A mutation whose resolver raises is rolled back; one that reports its failure in its payload calls
 `info.context.discard()` to the same end. tests/graphql/toy.py is a whole example.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 from graphql import GraphQLError
 
@@ -10,26 +11,35 @@ from commerce.cache.keys import Key
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.errors import PermissionDenied
 from tenants import queries
-from tenants.queries import ChannelRow, TenantRecord
+from tenants.callers import ANONYMOUS, CREDENTIALS, Caller
+from tenants.queries import AppRow, ChannelRow, TenantRecord
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-# Headers that tell who is asking.
-CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_AUTHORIZATION_BEARER")
 
 
 @dataclass(slots=True, kw_only=True)
 class ShopContext(Context):
     """The context of one operation at a tenant's door.
 
-    `origin` is what absolute addresses start with (https://host:port), `permissions` those of the caller in the
-    dialect's names, `schema` the version of what answers.
+    `origin` is what absolute addresses start with (https://host:port), `caller` who asks and what they may do,
+    `schema` the version of what answers.
     """
 
     shop: TenantRecord
     origin: str
-    permissions: frozenset[str] = frozenset()
+    caller: Caller = ANONYMOUS
     schema: str = ""
+
+    @property
+    def app(self) -> AppRow | None:
+        """The app that asks, or None."""
+        return self.caller.app
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The permissions of the caller in the dialect's names."""
+        return self.caller.permissions
 
     def key(self, operation: Operation, variables: Mapping[str, Any]) -> Key | None:
         """Return what an answer may be shared under: everything that resolvers can see of this context.
@@ -60,6 +70,11 @@ class ShopContext(Context):
         """Raise PermissionDenied unless the caller has one of these permissions."""
         if not self.permissions.intersection(permissions):
             raise PermissionDenied(permissions)
+
+    def require_app(self, *app_ids: UUID) -> None:
+        """Raise PermissionDenied unless these apps are the caller's own, or the caller manages apps."""
+        if any(self.app is None or app_id != self.app.id for app_id in app_ids):
+            self.require("MANAGE_APPS")
 
     def load(self, kind: Hashable, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, V]]) -> dict[K, V | None]:
         """Return what `read` finds for these keys, asking only for those not asked for before under `kind`."""

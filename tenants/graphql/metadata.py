@@ -38,18 +38,31 @@ class MetadataInput(graphene.InputObjectType):
     value = graphene.String(required=True)
 
 
-def _loaded(rows: Sequence[Any], info: Info[ShopContext]) -> list[dict[str, str]]:
+def _loaded(rows: Sequence[Any], info: Info[ShopContext], *, private: bool = False) -> list[dict[str, str]]:
     """Return the metadata of each row; its class names the table as `metadata_table`, None where it has none."""
     table: str | None = rows[0].metadata_table
     if table is None:
         return [{} for _ in rows]
-    read = partial(queries.list_metadata, table)
-    found = info.context.load(("metadata", table), [row.id for row in rows], read)
+    read = partial(queries.list_metadata, table, private=private)
+    found = info.context.load(("metadata", table, private), [row.id for row in rows], read)
     return [found[row.id] or {} for row in rows]
 
 
-def _keep_private(info: Info[ShopContext]) -> None:
-    info.context.require(_KEEPERS.get(info.parent_type, "MANAGE_PRODUCTS"))
+def _private(rows: Sequence[Any], info: Info[ShopContext]) -> list[dict[str, str]]:
+    """Return the private metadata of each row, or raise PermissionDenied; an app sees its own."""
+    if info.parent_type == "App":
+        info.context.require_app(*(row.id for row in rows))
+    else:
+        info.context.require(_KEEPERS.get(info.parent_type, "MANAGE_PRODUCTS"))
+    return _loaded(rows, info, private=True)
+
+
+def _items(pairs: dict[str, str]) -> list[Item]:
+    return [Item(*pair) for pair in sorted(pairs.items())]
+
+
+def _chosen(pairs: dict[str, str], keys: list[str] | None) -> dict[str, str]:
+    return pairs if keys is None else {key: pairs[key] for key in keys if key in pairs}
 
 
 class ObjectWithMetadata(graphene.Interface):
@@ -76,7 +89,7 @@ class ObjectWithMetadata(graphene.Interface):
 
     @batch
     def resolve_metadata(rows: Sequence[Any], info: Info[ShopContext]) -> list[list[Item]]:
-        return [[Item(*pair) for pair in sorted(pairs.items())] for pairs in _loaded(rows, info)]
+        return [_items(pairs) for pairs in _loaded(rows, info)]
 
     @batch
     def resolve_metafield(rows: Sequence[Any], info: Info[ShopContext], key: str) -> list[str | None]:
@@ -86,22 +99,18 @@ class ObjectWithMetadata(graphene.Interface):
     def resolve_metafields(
         rows: Sequence[Any], info: Info[ShopContext], keys: list[str] | None = None
     ) -> list[dict[str, str]]:
-        loaded = _loaded(rows, info)
-        return [pairs if keys is None else {key: pairs[key] for key in keys if key in pairs} for pairs in loaded]
+        return [_chosen(pairs, keys) for pairs in _loaded(rows, info)]
 
     @batch
-    def resolve_private_metadata(rows: Sequence[Any], info: Info[ShopContext]) -> list[Any]:
-        _keep_private(info)
-        return [[] for _ in rows]
+    def resolve_private_metadata(rows: Sequence[Any], info: Info[ShopContext]) -> list[list[Item]]:
+        return [_items(pairs) for pairs in _private(rows, info)]
 
     @batch
-    def resolve_private_metafield(rows: Sequence[Any], info: Info[ShopContext], key: str) -> list[Any]:
-        _keep_private(info)
-        return [None for _ in rows]
+    def resolve_private_metafield(rows: Sequence[Any], info: Info[ShopContext], key: str) -> list[str | None]:
+        return [pairs.get(key) for pairs in _private(rows, info)]
 
     @batch
     def resolve_private_metafields(
         rows: Sequence[Any], info: Info[ShopContext], keys: list[str] | None = None
-    ) -> list[Any]:
-        _keep_private(info)
-        return [{} for _ in rows]
+    ) -> list[dict[str, str]]:
+        return [_chosen(pairs, keys) for pairs in _private(rows, info)]

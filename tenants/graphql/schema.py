@@ -7,10 +7,13 @@ import graphene
 from commerce.graphql.batch import root
 from commerce.graphql.ids import from_global_id
 from commerce.graphql.info import Info
+from tenants import queries
+from tenants.graphql import mutations
+from tenants.graphql.apps import App
 from tenants.graphql.arguments import exactly_one
 from tenants.graphql.context import ShopContext
 from tenants.graphql.types import Channel, Shop, ShopRow, display_country, display_language
-from tenants.queries import ChannelRow
+from tenants.queries import AppRow, ChannelRow
 
 
 class Query:
@@ -24,6 +27,12 @@ class Query:
         description="One channel, by exactly one of its id and its slug.",
     )
     channels = graphene.List(graphene.NonNull(Channel), description="All channels; needs a staff member or an app.")
+
+    app = graphene.Field(
+        App,
+        id=graphene.ID(description="Its id; without one the app that asks."),
+        description="One app; another one than that which asks needs MANAGE_APPS.",
+    )
 
     @root
     def resolve_shop(info: Info[ShopContext]) -> ShopRow:
@@ -47,3 +56,25 @@ class Query:
     def resolve_channels(info: Info[ShopContext]) -> list[ChannelRow]:
         info.context.require("AUTHENTICATED_APP", "AUTHENTICATED_STAFF_USER")
         return info.context.channels()
+
+    @root
+    def resolve_app(info: Info[ShopContext], id: str | None = None) -> AppRow | None:
+        context = info.context
+        context.require("AUTHENTICATED_STAFF_USER", "AUTHENTICATED_APP")
+        if not id:
+            return context.app
+        app_id = from_global_id(id, "App")
+        context.require_app(app_id)
+        return queries.find_app_row(app_id)
+
+
+class Mutation:
+    """The tenant's fields of the root for writing."""
+
+    app_create = mutations.AppCreate.Field()
+    app_token_create = mutations.AppTokenCreate.Field()
+    app_token_delete = mutations.AppTokenDelete.Field()
+    app_token_verify = mutations.AppTokenVerify.Field()
+    app_activate = mutations.AppActivate.Field()
+    app_deactivate = mutations.AppDeactivate.Field()
+    app_delete = mutations.AppDelete.Field()

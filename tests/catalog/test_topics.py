@@ -24,6 +24,7 @@ from commerce.db.scope import tenant_scope
 from commerce.db.topics import about_objects, declared, objects_of
 from commerce.db.topics.declared import FIRST
 from commerce.errors import DomainError
+from tenants.models import App, AppToken
 from tests.catalog.topics_kit import DAY, Asked, Document, ask, ask_all, documents, full_shop
 from tests.factories.rows import tenant_models
 
@@ -55,7 +56,7 @@ def kept() -> Kept:
 
 
 # No storefront field shows their rows yet.
-UNSEEN: set[type[models.Model]] = {Warehouse}
+UNSEEN: set[type[models.Model]] = {App, AppToken, Warehouse}
 SHOWN = [model for model in tenant_models() if declared()[model._meta.db_table].topics.are_shown]
 
 

@@ -79,3 +79,9 @@ def make_customer(*, email: str = "customer@example.com", password: str = PASSWO
     user.set_password(password)
     user.save(force_insert=True)
     return user
+
+
+def make_app(*permissions: str, name: str = "App") -> operations.NewToken:
+    """Add an app with a token to the scope's tenant; `.text` is what it sends, `.token.app` the app."""
+    app = operations.create_app(name=name, permissions=permissions)
+    return operations.create_app_token(app_id=app.id, name="Default")

@@ -1,4 +1,5 @@
-"""Every field of the GraphQL schema, asked at one shop's host: nothing of the other shop comes back.
+"""Every field of the GraphQL schema, asked at one shop's host by an app that may do all: nothing of the other shop
+comes back.
 
 The cases are made from the schema: each field of each type that a query reaches, by the shortest way to it; each
 root field that finds something by a value; each filter that takes ids. New fields are covered on the day they
@@ -30,14 +31,18 @@ from graphql import (
 from graphql.type import GraphQLEnumType, get_nullable_type
 
 from catalog.operations.objects import KINDS
+from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from commerce.schema import schema
-from tests.isolation.conftest import Shops
+from tenants.permissions import GRANTS
+from tests.factories.tenants import make_app
+from tests.isolation.conftest import Shops, rows_of
 
 QUERY = schema.query_type
 assert QUERY is not None
 # The dialect's type names of the models whose ids are seen outside.
-TYPES = {model._meta.db_table: kind for model, (kind, _) in KINDS.items()} | {"tenants_channel": "Channel"}
+TYPES = {model._meta.db_table: kind for model, (kind, _) in KINDS.items()}
+TYPES |= {"tenants_channel": "Channel", "tenants_app": "App"}
 LOOKUPS = {"id": "id", "slug": "slug", "sku": "sku", "externalReference": "external_reference"}
 
 
@@ -162,9 +167,31 @@ def test_a_trace_is_found_wherever_it_is(shops):
 
 
 @pytest.fixture(scope="module")
-def answers(shops):
+def clients(shops) -> dict[str, Client]:
+    """Return a client for each shop's host: at ours with the token of an app that has every permission."""
+    with tenant_scope(shops.ours.id):
+        token = make_app(*GRANTS).text
+    return {
+        shops.ours.host: Client(headers={"host": shops.ours.host, "authorization": f"Bearer {token}"}),
+        shops.theirs.host: Client(headers={"host": shops.theirs.host}),
+    }
+
+
+@pytest.fixture
+def graphql(clients):
+    """Return a function that asks our shop as an app that may do all, and theirs as a shopper."""
+
+    def post(shop, query: str, **variables):
+        body = {"query": query, "variables": variables}
+        return clients[shop.host].post("/graphql/", body, "application/json").json()
+
+    return post
+
+
+@pytest.fixture(scope="module")
+def answers(shops, clients):
     """Ask every case of the schema, with arguments that name things of the own shop and of the other one."""
-    client = Client(headers={"host": shops.ours.host})
+    client = clients[shops.ours.host]
     words = [(shops.ours.token, _keys(shops.our_rows)), (shops.theirs.token, _keys(shops.their_rows))]
 
     def ask(query: str) -> Any:
@@ -191,7 +218,7 @@ def test_the_fields_are_really_filled(shops, answers):
     assert filled >= {
         "Query", "Product", "ProductVariant", "Category", "Collection", "ProductType", "Channel", "Shop", "Image",
         "ProductMedia", "SelectedAttribute", "Attribute", "AttributeValue", "ProductTranslation",
-        "ProductCountableEdge",
+        "ProductCountableEdge", "App", "AppToken",
     }  # fmt: skip
 
 
@@ -327,5 +354,35 @@ def test_a_cursor_of_another_shop_leads_to_no_row_of_it(name, shops, graphql):
         assert traces(answer.get("data"), shops) == set()
 
 
+# --- Writing ------------------------------------------------------------------------------------------------
+
+# Each mutation that names an object, and that object's type and table.
+WRITES = {
+    "appTokenCreate(input: {app: $id})": ("App", "tenants_app"),
+    "appTokenDelete(id: $id)": ("AppToken", "tenants_apptoken"),
+    "appActivate(id: $id)": ("App", "tenants_app"),
+    "appDeactivate(id: $id)": ("App", "tenants_app"),
+    "appDelete(id: $id)": ("App", "tenants_app"),
+}
+# Those that name none.
+OTHERS = {"appCreate", "appTokenVerify"}
+
+
 def test_mutations_are_not_forgotten():
-    assert schema.mutation_type is None, "Cover mutations here: each of them with ids of another shop."
+    assert schema.mutation_type is not None
+    assert {write.partition("(")[0] for write in WRITES} | OTHERS == set(schema.mutation_type.fields)
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_mutation_finds_nothing_of_another_shop(write, shops, graphql):
+    kind, table = WRITES[write]
+    theirs = rows_of(shops.theirs)
+    nobody = "00000000-0000-7000-8000-000000000000"
+    query = f"mutation($id: ID!) {{ {write} {{ __typename errors {{ code field message }} }} }}"
+    answers = [
+        json.dumps(graphql(shops.ours, query, id=to_global_id(kind, key))).replace(key, "…")
+        for key in (theirs[table][0]["id"], nobody)
+    ]
+    assert answers[0] == answers[1]
+    assert "NOT_FOUND" in answers[0]
+    assert rows_of(shops.theirs) == theirs

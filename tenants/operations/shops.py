@@ -15,9 +15,9 @@ from babel.numbers import list_currencies
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections, models, transaction
+from django.db import IntegrityError, connections, transaction
 
-from commerce.db.scope import Scope, ScopeError, current_scope, narrow, open_scope
+from commerce.db.scope import Scope, ScopeError, narrow, open_scope
 from commerce.errors import DomainError
 from commerce.graphql.documents import DOCUMENT_ID
 from commerce.graphql.limits import clean_limits
@@ -32,6 +32,7 @@ from tenants.models import (
     TrustedDocument,
     User,
 )
+from tenants.operations.fields import check_fields, scope_alias
 from tenants.permissions import GRANTS
 from tenants.tokens import digest_of
 
@@ -80,7 +81,7 @@ def create_tenant(*, slug: str, name: str, hosts: list[str], default_language: s
     if not _SLUG.fullmatch(slug):
         raise DomainError(f"{slug!r} is no slug: lower-case letters, digits and hyphens, at most 63.", field="slug")
     tenant = Tenant(slug=slug, name=name, default_language=clean_language(default_language))
-    _check_fields(tenant)
+    check_fields(tenant)
     try:
         with transaction.atomic(using="platform"):
             tenant.save(force_insert=True)
@@ -179,7 +180,7 @@ def create_storefront_token(*, slug: str, name: str) -> str:
     tenant, secret = _lock_tenant(slug), token_urlsafe(32)
     with as_tenant(tenant):
         token = StorefrontToken(name=name, digest=digest_of(secret))
-        _check_fields(token)
+        check_fields(token)
         if StorefrontToken.objects.filter(name=name).exists():
             raise DomainError(f"{slug} has a storefront token {name!r}: revoke it first.", code="UNIQUE", field="name")
         token.save(force_insert=True)
@@ -244,9 +245,9 @@ def create_channel(
         default_country=(default_country or countries[0]).upper(),
         languages=[clean_language(language) for language in languages],
     )
-    _check_fields(channel)
+    check_fields(channel)
     try:
-        with transaction.atomic(using=_alias()):
+        with transaction.atomic(using=scope_alias()):
             channel.save(force_insert=True)
     except IntegrityError as error:
         raise SlugTaken(f"A channel with the slug {slug!r} exists.", field="slug") from error
@@ -256,14 +257,14 @@ def create_channel(
 def create_staff(*, email: str, password: str, group: str = "Full access") -> User:
     """Create a staff member of the scope's tenant in a permission group of that name."""
     user = User(email=email.strip().lower(), is_staff=True, is_confirmed=True)
-    _check_fields(user)
+    check_fields(user)
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise DomainError(" ".join(error.messages), field="password") from error
     user.set_password(password)
     try:
-        with transaction.atomic(using=_alias()):
+        with transaction.atomic(using=scope_alias()):
             user.save(force_insert=True)
     except IntegrityError as error:
         raise DomainError(f"{user.email} has an account here.", code="UNIQUE", field="email") from error
@@ -291,17 +292,3 @@ def clean_language(code: str) -> str:
     except (ValueError, UnknownLocaleError) as error:
         raise DomainError(f"{code!r} is no language that CLDR knows, such as nl or nl-BE.", field="language") from error
     return str(locale).replace("_", "-")
-
-
-def _check_fields(instance: models.Model) -> None:
-    """Raise DomainError for the first field whose value is no slug, no address, too long or missing."""
-    try:
-        instance.clean_fields(exclude={"tenant_id", "password"})
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise DomainError(f"{getattr(instance, field)!r}: {' '.join(messages)}", field=field) from error
-
-
-def _alias() -> str:
-    scope = current_scope()
-    return scope.alias if scope is not None else "default"
