@@ -35,8 +35,9 @@ from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from commerce.schema import schema
 from tenants.permissions import GRANTS
-from tests.factories.tenants import make_app
-from tests.isolation.conftest import Shops, rows_of
+from tests.factories.rows import load_every_model
+from tests.factories.tenants import make_app, open_shop
+from tests.isolation.conftest import Shops, ids_of, rows_of
 
 QUERY = schema.query_type
 assert QUERY is not None
@@ -122,6 +123,40 @@ def _value(name: str, argument: GraphQLArgument, token: str) -> str:
     return f"[{value}]" if is_list_type(type_) else value
 
 
+# --- Who asks -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shops(_database) -> Shops:
+    """Return two shops of this module's own: an app of ours may do all."""
+    ours, theirs = load_every_model(open_shop()), load_every_model(open_shop())
+    our_rows, their_rows = rows_of(ours), rows_of(theirs)
+    secrets = {theirs.token, theirs.host, str(theirs.public_id), *ids_of(their_rows)}
+    return Shops(ours, theirs, our_rows, their_rows, frozenset(secrets))
+
+
+@pytest.fixture(scope="module")
+def clients(shops) -> dict[str, Client]:
+    """Return a client for each shop's host: at ours with the token of an app that has every permission."""
+    with tenant_scope(shops.ours.id):
+        token = make_app(*GRANTS).text
+    return {
+        shops.ours.host: Client(headers={"host": shops.ours.host, "authorization": f"Bearer {token}"}),
+        shops.theirs.host: Client(headers={"host": shops.theirs.host}),
+    }
+
+
+@pytest.fixture
+def graphql(clients):
+    """Return a function that asks our shop as an app that may do all, and theirs as a shopper."""
+
+    def post(shop, query: str, **variables):
+        body = {"query": query, "variables": variables}
+        return clients[shop.host].post("/graphql/", body, "application/json").json()
+
+    return post
+
+
 # --- What may not come back -------------------------------------------------------------------------------
 
 
@@ -164,28 +199,6 @@ def test_a_trace_is_found_wherever_it_is(shops):
 
 
 # --- Every field ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def clients(shops) -> dict[str, Client]:
-    """Return a client for each shop's host: at ours with the token of an app that has every permission."""
-    with tenant_scope(shops.ours.id):
-        token = make_app(*GRANTS).text
-    return {
-        shops.ours.host: Client(headers={"host": shops.ours.host, "authorization": f"Bearer {token}"}),
-        shops.theirs.host: Client(headers={"host": shops.theirs.host}),
-    }
-
-
-@pytest.fixture
-def graphql(clients):
-    """Return a function that asks our shop as an app that may do all, and theirs as a shopper."""
-
-    def post(shop, query: str, **variables):
-        body = {"query": query, "variables": variables}
-        return clients[shop.host].post("/graphql/", body, "application/json").json()
-
-    return post
 
 
 @pytest.fixture(scope="module")
