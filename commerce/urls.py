@@ -16,6 +16,7 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
 from commerce.schema import SCHEMA_VERSION, schema
+from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
 from tenants.graphql.policy import policy_of
@@ -53,6 +54,7 @@ graphql = GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context
 handler500 = "commerce.health.server_error"
 urlpatterns = [
     path("graphql/", graphql),
+    path(".well-known/jwks.json", jwks),
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("admin/", admin.site.urls),
