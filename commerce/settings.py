@@ -177,6 +177,25 @@ WEBHOOK_DENY = env.list("WEBHOOK_DENY", default=[])
 # Certificates to trust beside those of the system, a file in PEM.
 WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 
+# --- Webhooks: docs/webhooks.md ---------------------------------------------------------------------------------
+
+# The address of a shop's GraphQL door as its apps know it: they keep what they know under this very text.
+WEBHOOK_API_URL = env.str(
+    "WEBHOOK_API_URL", default="http://{host}:8000/graphql/" if LOCAL else "https://{host}/graphql/"
+)
+# How many deliveries one worker process sends at once, and for how many seconds one task starts new ones.
+WEBHOOK_THREADS = env.int("WEBHOOK_THREADS", default=16)
+WEBHOOK_BUDGET = env.float("WEBHOOK_BUDGET", default=10.0)
+# Seconds after which a delivery whose worker fell silent is sent again: longer than a sending may take.
+WEBHOOK_LEASE = env.float("WEBHOOK_LEASE", default=60.0)
+# Seconds until an endpoint that failed five times in a row is tried again; they double, up to half an hour.
+WEBHOOK_SLOWED_WAIT = env.float("WEBHOOK_SLOWED_WAIT", default=10.0)
+# A webhook whose endpoint has failed for so many hours is paused.
+WEBHOOK_PAUSE_AFTER_HOURS = env.float("WEBHOOK_PAUSE_AFTER_HOURS", default=72.0)
+# What is delivered is kept so many days; what is dead, or waits for a webhook that is paused, so many.
+WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=7)
+WEBHOOK_KEEP_DEAD_DAYS = env.int("WEBHOOK_KEEP_DEAD_DAYS", default=30)
+
 # --- Limits: docs/limits.md ---------------------------------------------------------------------------
 
 # What each operation may ask for and take; None is the default in commerce/graphql/limits.py, which has the units.

@@ -6,7 +6,7 @@ An event of the outbox has one name in the dialect, so that a webhook gets it on
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Stands for all asynchronous events in a webhook's list.
+# Stands for all events that an app has permission for when it subscribes.
 ANY = "ANY_EVENTS"
 
 

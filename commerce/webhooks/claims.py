@@ -1,0 +1,353 @@
+"""Claiming deliveries for a worker, and writing down what became of them: the SQL of the relay's role.
+
+Each call is one short transaction. A claim is a lease: a worker that is killed leaves deliveries that are due again
+when their lease is over, and what a worker reports after its lease counts no more.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from django.db import connections
+
+from commerce.db.scope import Scope, open_scope
+
+ALIAS = "relay"
+
+# As for the outbox: with nothing but ordered index scans to choose from, every ORDER BY … LIMIT is answered by the
+# one index that has its order, whatever the statistics of a queue say.
+_PLAN = """
+SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off
+"""
+
+# `pairs` steps through the webhooks with pending deliveries; `due` are those that may be sent to now: not paused, not
+# slowed and waiting, with room for more in this worker. Tenants share alike, and within a tenant its webhooks; where
+# there are more than are claimed, each tenant's first come before anybody's second. The one delivery of an object
+# that may be sent is its oldest unfinished to that webhook.
+_CLAIM = """
+WITH RECURSIVE pairs AS (
+    (SELECT tenant_id, webhook_id FROM webhooks_delivery WHERE status = 'pending'
+     ORDER BY tenant_id, webhook_id, next_at, position LIMIT 1)
+    UNION ALL
+    SELECT n.tenant_id, n.webhook_id FROM pairs p CROSS JOIN LATERAL (
+        SELECT d.tenant_id, d.webhook_id FROM webhooks_delivery d
+        WHERE d.status = 'pending' AND (d.tenant_id, d.webhook_id) > (p.tenant_id, p.webhook_id)
+        ORDER BY d.tenant_id, d.webhook_id, d.next_at, d.position LIMIT 1
+    ) n
+), due AS MATERIALIZED (
+    SELECT p.tenant_id, p.webhook_id, w.state = 'slowed' AS is_probe,
+           CASE w.state WHEN 'slowed' THEN 1 ELSE %(per_webhook)s - coalesce(h.held, 0) END AS room
+    FROM pairs p JOIN webhooks_webhook w ON w.tenant_id = p.tenant_id AND w.id = p.webhook_id
+    LEFT JOIN unnest(%(webhooks)s::uuid[], %(held)s::integer[]) AS h (webhook_id, held) ON h.webhook_id = p.webhook_id
+    WHERE w.is_active AND (w.state = 'ok' OR w.state = 'slowed' AND w.probe_at <= statement_timestamp())
+      AND NOT p.tenant_id = ANY(%(full)s::integer[])
+      AND (SELECT d.next_at FROM webhooks_delivery d
+           WHERE d.tenant_id = p.tenant_id AND d.webhook_id = p.webhook_id AND d.status = 'pending'
+           ORDER BY d.next_at, d.position LIMIT 1) <= statement_timestamp()
+), turns AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY random()) AS turn,
+           count(*) OVER (PARTITION BY tenant_id) AS webhooks
+    FROM due WHERE room > 0
+), chosen AS MATERIALIZED (
+    SELECT *, greatest(1, %(size)s / (SELECT count(DISTINCT tenant_id) FROM turns) / webhooks) AS share
+    FROM turns ORDER BY turn, tenant_id <= %(after)s, tenant_id LIMIT %(size)s
+), locked AS MATERIALIZED (
+    SELECT d.*, c.is_probe FROM chosen c CROSS JOIN LATERAL (
+        SELECT ctid, tenant_id, id, webhook_id, event_id, event_type, object_kind, object_id, object_version, position,
+               facts, actor, occurred_at, attempts, tried_since
+        FROM webhooks_delivery
+        WHERE tenant_id = c.tenant_id AND webhook_id = c.webhook_id AND status = 'pending'
+          AND next_at <= statement_timestamp()
+        ORDER BY next_at, position LIMIT least(c.share, c.room) FOR NO KEY UPDATE SKIP LOCKED
+    ) d
+)
+SELECT l.ctid, l.tenant_id, l.id, l.webhook_id, l.event_id, l.event_type, l.object_kind, l.object_id, l.object_version,
+       l.position, l.facts, l.actor, l.occurred_at, l.attempts, l.tried_since, statement_timestamp(), l.is_probe,
+       (SELECT d.position FROM webhooks_delivery d
+        WHERE d.tenant_id = l.tenant_id AND d.webhook_id = l.webhook_id AND d.object_id = l.object_id
+          AND d.finished_at IS NULL ORDER BY d.position LIMIT 1) < l.position
+FROM locked l
+"""
+
+# Of two workers that would try a slowed webhook at the same moment, one does.
+_PROBE = """
+UPDATE webhooks_webhook w SET probe_at = %s
+FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state = 'slowed' AND w.probe_at <= statement_timestamp()
+RETURNING w.id
+"""
+
+_LEASE = (
+    "UPDATE webhooks_delivery SET leased_until = %(until)s, next_at = %(until)s WHERE ctid = ANY(%(places)s::tid[])"
+)
+
+# In a snapshot of its own: a worker that has finished the oldest one meanwhile has either been seen by now, or waits
+# for the lock on the one behind it, and makes it due then.
+_WAIT = """
+UPDATE webhooks_delivery d SET next_at = x.next_at FROM (
+    SELECT n.place, oldest.next_at
+    FROM unnest(%s::tid[], %s::integer[], %s::uuid[], %s::uuid[], %s::bigint[])
+         AS n (place, tenant_id, webhook_id, object_id, position)
+    CROSS JOIN LATERAL (
+        SELECT o.position, o.next_at FROM webhooks_delivery o
+        WHERE o.tenant_id = n.tenant_id AND o.webhook_id = n.webhook_id AND o.object_id = n.object_id
+          AND o.finished_at IS NULL
+        ORDER BY o.position LIMIT 1
+    ) oldest WHERE oldest.position < n.position
+) x WHERE d.ctid = x.place AND d.next_at < x.next_at
+"""
+
+_RECORD = """
+WITH moved AS (
+    UPDATE webhooks_delivery d
+    SET status = x.status, attempts = d.attempts + x.is_tried::integer, error = x.error, leased_until = NULL,
+        next_at = coalesce(x.next_at, d.next_at),
+        tried_since = CASE WHEN x.is_tried THEN coalesce(d.tried_since, x.began) ELSE d.tried_since END,
+        finished_at = CASE WHEN x.status <> 'pending' THEN clock_timestamp() END
+    FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[], %s::boolean[],
+                %s::timestamptz[], %s::integer[], %s::integer[], %s::bigint[], %s::text[])
+         AS x (tenant_id, id, lease, status, next_at, error, is_tried, began, duration_ms, code, length, content_type)
+    WHERE d.tenant_id = x.tenant_id AND d.id = x.id AND d.leased_until = x.lease AND d.status = 'pending'
+    RETURNING d.tenant_id, d.id, d.webhook_id, d.object_id, d.position, d.attempts, d.finished_at, x.error AS said,
+              x.is_tried, x.began, x.duration_ms, x.code, x.length, x.content_type
+), tried AS (
+    INSERT INTO webhooks_attempt (tenant_id, delivery_id, number, at, duration_ms, status_code, length, content_type,
+                                  error)
+    SELECT tenant_id, id, attempts, began, duration_ms, code, length, content_type, said FROM moved WHERE is_tried
+    ON CONFLICT DO NOTHING
+)
+SELECT tenant_id, id, webhook_id, object_id, position FROM moved WHERE finished_at IS NOT NULL
+"""
+
+# The row is named by its key: one that a claim moves at this moment is waited for, and found where it is then.
+_NEXT = """
+UPDATE webhooks_delivery d SET next_at = least(d.next_at, statement_timestamp()) FROM (
+    SELECT n.tenant_id, behind.id
+    FROM unnest(%s::integer[], %s::uuid[], %s::uuid[], %s::bigint[]) AS n (tenant_id, webhook_id, object_id, position)
+    CROSS JOIN LATERAL (
+        SELECT o.id FROM webhooks_delivery o
+        WHERE o.tenant_id = n.tenant_id AND o.webhook_id = n.webhook_id AND o.object_id = n.object_id
+          AND o.finished_at IS NULL AND o.position > n.position
+        ORDER BY o.position LIMIT 1
+    ) behind
+) x WHERE d.tenant_id = x.tenant_id AND d.id = x.id AND d.status = 'pending' AND d.leased_until IS NULL
+"""
+
+_RELEASE = """
+UPDATE webhooks_delivery d SET leased_until = NULL, next_at = statement_timestamp()
+FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[]) AS x (tenant_id, id, lease)
+WHERE d.tenant_id = x.tenant_id AND d.id = x.id AND d.leased_until = x.lease AND d.status = 'pending'
+"""
+
+_HEALTHY = """
+UPDATE webhooks_webhook w SET failures = 0, failing_since = NULL, state = 'ok', reason = '', probe_at = NULL
+FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused' AND (w.failures > 0 OR w.state = 'slowed')
+"""
+
+# Some failures at once count up to the first wait; from there on each is a probe that doubles it.
+_AILING = """
+UPDATE webhooks_webhook w
+SET failures = CASE WHEN w.state = 'ok' THEN least(w.failures + x.failures, %(slow_after)s) ELSE w.failures + 1 END,
+    failing_since = coalesce(w.failing_since, statement_timestamp()), reason = x.reason,
+    state = CASE WHEN w.failures + x.failures >= %(slow_after)s THEN 'slowed' ELSE w.state END,
+    probe_at = CASE WHEN w.failures + x.failures >= %(slow_after)s THEN statement_timestamp() + least(
+        %(longest)s, %(first)s * 2 ^ least(w.failures + 1 - %(slow_after)s, 20)::float
+    ) * (0.75 + random() / 2) * interval '1 second' ELSE w.probe_at END
+FROM unnest(%(tenants)s::integer[], %(ids)s::uuid[], %(failures)s::integer[], %(reasons)s::text[])
+     AS x (tenant_id, id, failures, reason)
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused'
+RETURNING w.tenant_id, w.id, w.failing_since, w.state
+"""
+
+
+class Claimed(NamedTuple):
+    """A delivery that this worker alone may send until `lease`."""
+
+    tenant_id: int
+    id: UUID
+    webhook_id: UUID
+    event_id: UUID
+    event_type: str
+    object_kind: str
+    object_id: UUID
+    object_version: int
+    position: int
+    facts: dict[str, Any]
+    actor: str
+    occurred_at: datetime
+    attempts: int
+    tried_since: datetime | None
+    lease: datetime
+
+
+class Report(NamedTuple):
+    """What came of a delivery: its new status, when it is due again, what was answered; times in UTC.
+
+    `is_tried` says that something was sent, and `counts` that a failure is the endpoint's, not the delivery's.
+    """
+
+    claimed: Claimed
+    status: str
+    next_at: datetime | None
+    error: str
+    is_tried: bool
+    began: datetime
+    duration_ms: int = 0
+    code: int | None = None
+    length: int | None = None
+    content_type: str = ""
+    counts: bool = True
+
+
+class Health(NamedTuple):
+    """When endpoints that fail are slowed: after so many failures in a row; waits in seconds, the first and longest."""
+
+    slow_after: int = 5
+    first_wait: float = 10.0
+    longest_wait: float = 1800.0
+
+
+class Ailing(NamedTuple):
+    """A webhook whose endpoint fails, and since when."""
+
+    tenant_id: int
+    webhook_id: UUID
+    failing_since: datetime
+    state: str
+
+
+class Limits(NamedTuple):
+    """How many deliveries to claim, and how many of one tenant and of one webhook the worker may hold at once."""
+
+    size: int
+    per_tenant: int
+    per_webhook: int
+
+
+class Batch(NamedTuple):
+    """What was claimed. `moved`: rows changed, so that there may be more at once."""
+
+    claims: list[Claimed]
+    moved: bool
+
+
+def claim(*, after: int, limits: Limits, held: Collection[Claimed], lease: timedelta) -> Batch:
+    """Lease due deliveries to this worker, which holds others; tenants after the number `after` come first."""
+    by_webhook = Counter(claimed.webhook_id for claimed in held)
+    by_tenant = Counter(claimed.tenant_id for claimed in held)
+    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+        cursor.execute(_PLAN)
+        cursor.execute(
+            _CLAIM,
+            {
+                "after": after,
+                "size": limits.size,
+                "per_webhook": limits.per_webhook,
+                "webhooks": list(by_webhook),
+                "held": list(by_webhook.values()),
+                "full": [tenant_id for tenant_id, count in by_tenant.items() if count >= limits.per_tenant],
+            },
+        )
+        rows = cursor.fetchall()
+        if not rows:
+            return Batch([], moved=False)
+        until = rows[0][15] + lease
+        rows = _without_lost_probes(cursor, rows, until)
+        free, waiting = [row for row in rows if not row[17]], [row for row in rows if row[17]]
+        if free:
+            cursor.execute(_LEASE, {"until": until, "places": [row[0] for row in free]})
+        if waiting:
+            cursor.execute(_WAIT, [[row[column] for row in waiting] for column in (0, 1, 3, 7, 9)])
+    return Batch([_claimed(row, until) for row in free], moved=True)
+
+
+def record(reports: Sequence[Report], health: Health) -> list[Ailing]:
+    """Write what came of deliveries, and how their endpoints do; return the webhooks that fail.
+
+    What was reported after its lease is left out. The next delivery of each object that is done with becomes due.
+    """
+    if not reports:
+        return []
+    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+        cursor.execute(_PLAN)
+        cursor.execute(_RECORD, _report_columns(reports))
+        if finished := cursor.fetchall():
+            cursor.execute(_NEXT, [[row[column] for row in finished] for column in (0, 2, 3, 4)])
+        return _record_health(cursor, reports, health)
+
+
+def release(claims: Sequence[Claimed]) -> None:
+    """Give back what was not sent: it is due at once."""
+    if claims:
+        with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+            cursor.execute(_PLAN)
+            cursor.execute(_RELEASE, [[c.tenant_id for c in claims], [c.id for c in claims], [c.lease for c in claims]])
+
+
+def _without_lost_probes(cursor: Any, rows: list[Any], until: datetime) -> list[Any]:
+    probes = {row[3]: row[1] for row in rows if row[16] and not row[17]}
+    if not probes:
+        return rows
+    cursor.execute(_PROBE, [until, list(probes.values()), list(probes)])
+    won = {webhook_id for (webhook_id,) in cursor.fetchall()}
+    return [row for row in rows if row[17] or not row[16] or row[3] in won]
+
+
+def _claimed(row: Sequence[Any], until: datetime) -> Claimed:
+    columns: list[Any] = list(row[1:15])
+    columns[9] = orjson.loads(columns[9])
+    return Claimed._make((*columns, until))
+
+
+def _report_columns(reports: Sequence[Report]) -> list[list[Any]]:
+    rows = [
+        (
+            report.claimed.tenant_id,
+            report.claimed.id,
+            report.claimed.lease,
+            report.status,
+            report.next_at,
+            report.error,
+            report.is_tried,
+            report.began,
+            report.duration_ms,
+            report.code,
+            report.length,
+            report.content_type,
+        )
+        for report in reports
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _record_health(cursor: Any, reports: Sequence[Report], health: Health) -> list[Ailing]:
+    tried = [report for report in reports if report.is_tried]
+    answered = {(r.claimed.tenant_id, r.claimed.webhook_id) for r in tried if r.status == "delivered" or not r.counts}
+    failed: dict[tuple[int, UUID], list[str]] = {}
+    for report in tried:
+        key = (report.claimed.tenant_id, report.claimed.webhook_id)
+        if key not in answered:
+            failed.setdefault(key, []).append(report.error)
+    if answered:
+        tenants, ids = (list(column) for column in zip(*answered, strict=True))
+        cursor.execute(_HEALTHY, [tenants, ids])
+    if not failed:
+        return []
+    cursor.execute(
+        _AILING,
+        {
+            "tenants": [tenant_id for tenant_id, _ in failed],
+            "ids": [webhook_id for _, webhook_id in failed],
+            "failures": [len(errors) for errors in failed.values()],
+            "reasons": [errors[-1] for errors in failed.values()],
+            "slow_after": health.slow_after,
+            "first": health.first_wait,
+            "longest": health.longest_wait,
+        },
+    )
+    return [Ailing(*row) for row in cursor.fetchall()]

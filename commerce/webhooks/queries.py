@@ -1,0 +1,84 @@
+"""Reads of webhooks and of what became of their deliveries, in a scope of their tenant."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connections
+
+from commerce.db.scope import ScopeError, current_scope
+from commerce.webhooks.models import Attempt, Delivery, Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how to send a webhook's deliveries; `host` is the shop's own, `secret` empty to sign by its key.
+
+    `permissions` are the app's, `is_active` says that it and the webhook are.
+    """
+
+    webhook_id: UUID
+    target_url: str
+    secret: str
+    custom_headers: dict[str, str]
+    is_active: bool
+    permissions: frozenset[str]
+    host: str
+    public_id: UUID
+
+
+_ENDPOINTS = """
+SELECT w.id, w.target_url, w.secret, w.custom_headers, w.is_active AND a.is_active, a.permissions,
+       coalesce((SELECT d.host FROM tenants_domain d WHERE d.tenant_id = w.tenant_id
+                 ORDER BY d.is_primary DESC, d.id LIMIT 1), ''), t.public_id
+FROM webhooks_webhook w JOIN tenants_app a ON a.tenant_id = w.tenant_id AND a.id = w.app_id
+JOIN tenants_tenant t ON t.id = w.tenant_id WHERE w.id = ANY(%s)
+"""
+
+
+def list_endpoints(webhook_ids: list[UUID]) -> dict[UUID, Endpoint]:
+    """Return the endpoints of webhooks of the scope's tenant, by the webhook's id. One statement."""
+    return {row[0]: _endpoint(*row) for row in _rows(_ENDPOINTS, [webhook_ids])}
+
+
+def _endpoint(
+    id_: UUID, url: str, secret: str, headers: str, is_active: bool, permissions: str, host: str, public_id: UUID
+) -> Endpoint:
+    may = frozenset(orjson.loads(permissions))
+    return Endpoint(id_, url, secret, orjson.loads(headers), is_active, may, host, public_id)
+
+
+def list_webhooks() -> list[Webhook]:
+    """Return the webhooks of the scope's tenant with their apps, by name."""
+    return list(Webhook.objects.select_related("app").order_by("name", "id"))
+
+
+def find_webhook(webhook_id: UUID) -> Webhook | None:
+    """Return a webhook of the scope's tenant, or None."""
+    return Webhook.objects.filter(id=webhook_id).first()
+
+
+def count_deliveries() -> dict[tuple[UUID, str], int]:
+    """Return how many deliveries there are of each webhook of the scope's tenant and status."""
+    rows = _rows("SELECT webhook_id, status, count(*) FROM webhooks_delivery GROUP BY webhook_id, status", [])
+    return {(webhook_id, status): count for webhook_id, status, count in rows}
+
+
+def list_attempts(delivery_id: UUID) -> list[Attempt]:
+    """Return the attempts of a delivery of the scope's tenant, the first one first."""
+    return list(Attempt.objects.filter(delivery_id=delivery_id).order_by("number"))
+
+
+def find_delivery(delivery_id: UUID) -> Delivery | None:
+    """Return a delivery of the scope's tenant, or None."""
+    return Delivery.objects.filter(id=delivery_id).first()
+
+
+def _rows(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    scope = current_scope()
+    if scope is None or scope.tenant_id is None:
+        raise ScopeError("No tenant is in scope: open `with tenant_scope(tenant_id):` around this read.")
+    with connections[scope.alias].cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())

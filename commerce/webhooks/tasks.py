@@ -1,0 +1,63 @@
+"""The workers' and beat's work on deliveries."""
+
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from commerce.db.scope import tenant_scope
+from commerce.db.tasks import Work
+from commerce.outbox import queries as outbox_queries
+from commerce.webhooks import operations
+from commerce.webhooks.claims import ALIAS
+from commerce.webhooks.delivering import Deliverer, Options
+
+BATCH = 5_000
+# Seconds after which a message that says "there is work" is no news any more: another one has been sent since.
+STALE = 5
+
+
+@shared_task(base=Work, queue_name="webhooks", expires=STALE)
+def deliver() -> int:
+    """Deliver what is due, of all tenants, for some seconds; return how much was sent.
+
+    It may run any number of times at once. Raises RuntimeError where DATABASE_RELAY_URL is not set.
+    """
+    if ALIAS not in connections:
+        raise RuntimeError("DATABASE_RELAY_URL is not set: a worker of the queue webhooks needs it to find deliveries.")
+    options = Options.from_settings()
+    deliverer = Deliverer(options)
+    sent = deliverer.run()
+    if deliverer.has_more:
+        wake()
+    return sent
+
+
+def wake() -> None:
+    """Tell a worker that something is due. Losing it loses nothing: beat has one look every few seconds."""
+    deliver.apply_async(retry=False)
+
+
+@shared_task(base=Work, queue_name="bulk")
+def prune() -> int:
+    """Delete old deliveries with their attempts, in short transactions per tenant; return how many.
+
+    Delivered ones go after WEBHOOK_KEEP_DAYS (default 7). Dead ones, and those that wait for a paused webhook, go after
+    WEBHOOK_KEEP_DEAD_DAYS (default 30).
+    """
+    now = timezone.now()
+    limits: dict[str, Any] = {
+        "before": now - timedelta(days=settings.WEBHOOK_KEEP_DAYS),
+        "dead_before": now - timedelta(days=settings.WEBHOOK_KEEP_DEAD_DAYS),
+    }
+    deleted = 0
+    for tenant_id in outbox_queries.list_tenant_ids():
+        batch = BATCH
+        while batch == BATCH:
+            with tenant_scope(tenant_id):
+                batch = operations.delete_old_deliveries(**limits, at_most=BATCH)
+            deleted += batch
+    return deleted
