@@ -23,10 +23,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 PLATFORM_TASKS = {
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
+    "commerce.webhooks.tasks.deliver": "delivers for all tenants in turns, as the relay's role",
+    "commerce.webhooks.tasks.prune": "visits every tenant, each in a scope of its own",
 }
 VISIBILITY_TIMEOUT = settings.BROKER_VISIBILITY_TIMEOUT or queues.VISIBILITY_TIMEOUT
 REDIS = {
     "visibility_timeout": VISIBILITY_TIMEOUT,
+    # Look for what was lost every so many seconds, and each time (kombu: only every tenth time).
+    "unacked_restore_interval": max(1, min(30, VISIBILITY_TIMEOUT // 20)),
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 60,
     "socket_connect_timeout": 3,
     "socket_timeout": 10,
     "socket_keepalive": True,
@@ -39,7 +45,7 @@ SQS = {
     **({"region": settings.SQS_REGION} if settings.SQS_REGION else {}),
 }
 
-app = Celery("commerce")
+app = Celery("commerce", task_cls="commerce.db.tasks:Work")
 app.conf.update(
     broker_url=settings.BROKER_URL,
     broker_connection_retry_on_startup=True,
@@ -53,6 +59,7 @@ app.conf.update(
     accept_content=["json"],
     task_queues=queues.declared(),
     task_default_queue=queues.DEFAULT,
+    task_routes=(queues.route,),
     task_annotations=[queues.QueueLimits()],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -69,7 +76,9 @@ app.conf.update(
     beat_scheduler="commerce.jobs.schedule:SlotScheduler",
     beat_schedule={
         "forget-workers": {"task": "commerce.jobs.tasks.forget_workers", "schedule": Every(600)},
+        "prune-webhooks": {"task": "commerce.webhooks.tasks.prune", "schedule": Every(3600, offset=37 * 60)},
         "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": Every(3600, offset=17 * 60)},
+        "deliver-webhooks": {"task": "commerce.webhooks.tasks.deliver", "schedule": Every(5)},
     },
     # Celery's Django fixup otherwise closes a forked worker's connection and pool around every task.
     CELERY_DB_REUSE_MAX=1_000_000,

@@ -27,7 +27,7 @@ HOLDERS = {
     "DATABASE_ADMIN_URL": {"migrate"},
     "DATABASE_OWNER_URL": {"migrate"},
     "DATABASE_PLATFORM_URL": {"migrate", "operator"},
-    "DATABASE_RELAY_URL": {"migrate", "relay"},
+    "DATABASE_RELAY_URL": {"migrate", "relay", "webhooks"},
     "ADMIN_PASSWORD": {"primary"},
     "REPLICATION_PASSWORD": {"primary", "standby"},
 }

@@ -339,7 +339,7 @@ inspect_promises() {
     [[ $("$engine" exec "$id" id -u) == 10001 ]] || { echo "$name runs as another user"; return 1; }
     ! "$engine" exec "$id" touch /app/written 2>/dev/null || { echo "$name can write to /app"; return 1; }
     forbidden='DATABASE_(ADMIN|OWNER|PLATFORM)_URL'
-    [[ $name == relay ]] || forbidden="$forbidden|DATABASE_RELAY_URL"
+    [[ $name == relay || $name == webhooks ]] || forbidden="$forbidden|DATABASE_RELAY_URL"
     ! "$engine" exec "$id" env | grep -E "^($forbidden)=" || { echo "$name knows too much"; return 1; }
   done
   # shellcheck disable=SC2016  # the container's own variable

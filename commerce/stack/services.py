@@ -67,11 +67,13 @@ def _web_command(stack: Stack) -> Command:
     return _python(stack, *arguments)
 
 
-def _worker_command(stack: Stack, *, name: str, queues: str, processes: int) -> Command:
+def _worker_command(stack: Stack, *, name: str, queues: str, processes: int, secrets: Iterable[str] = ()) -> Command:
     options = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={name}@%h"]
     arguments = ["worker", f"--queues={queues}", f"--concurrency={processes}", *options]
     # SIGTERM is to end a worker within seconds: what runs longer goes back to the broker.
-    return _python(stack, "-m", "celery", "-A", "commerce.celery", *arguments, more={"REMAP_SIGTERM": "SIGQUIT"})
+    return _python(
+        stack, "-m", "celery", "-A", "commerce.celery", *arguments, secrets=secrets, more={"REMAP_SIGTERM": "SIGQUIT"}
+    )
 
 
 def _relay_command(stack: Stack) -> Command:
@@ -130,8 +132,16 @@ SERVICES = (
         "worker",
         "app",
         2,
-        partial(_worker_command, name="worker", queues="default,webhooks", processes=2),
+        partial(_worker_command, name="worker", queues="default", processes=2),
         partial(_has_logged, name="worker", text=" ready."),
+    ),
+    # Of its own, for it finds the deliveries of all tenants by the relay's role.
+    Service(
+        "webhooks",
+        "app",
+        2,
+        partial(_worker_command, name="webhooks", queues="webhooks", processes=1, secrets=["DATABASE_RELAY_URL"]),
+        partial(_has_logged, name="webhooks", text=" ready."),
     ),
     # Of its own, for its tasks take long and would hold up all others.
     Service(

@@ -60,7 +60,7 @@ def test_cache_evicts_and_broker_does_not(redis_stack):
 
 def test_no_process_knows_more_than_it_needs(shared_stack):
     known = {}
-    for name in ("web", "worker", "relay", "beat"):
+    for name in ("web", "worker", "webhooks", "relay", "beat"):
         pid = shared_stack.state.processes[name].identity.pid
         entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         known[name] = {entry.split("=", 1)[0] for entry in entries if "postgresql://" in entry}
@@ -69,6 +69,9 @@ def test_no_process_knows_more_than_it_needs(shared_stack):
     assert known == {
         "web": everybody,
         "worker": everybody,
+        "webhooks": {*everybody, "DATABASE_RELAY_URL"},
+        "bulk": everybody,
+        "webhooks": {*everybody, "DATABASE_RELAY_URL"},
         "relay": {*everybody, "DATABASE_RELAY_URL"},
         "beat": everybody,
     }
