@@ -30,7 +30,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "MANAGE_STAFF": ("tenants.user", "tenants.permissiongroup", "tenants.groupmember"),
     "MANAGE_USERS": (),
     "MANAGE_SETTINGS": (),
-    "MANAGE_APPS": ("tenants.app", "tenants.apptoken", "tenants.appinstallation"),
+    "MANAGE_APPS": ("tenants.app", "tenants.apptoken"),
     "MANAGE_ORDERS": (),
     "MANAGE_CHECKOUTS": (),
     "MANAGE_DISCOUNTS": (),

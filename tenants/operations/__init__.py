@@ -11,6 +11,7 @@ from tenants.operations.apps import (
     delete_app,
     delete_app_token,
     rotate_app_tokens,
+    save_app,
     set_app_active,
     set_app_permissions,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "remove_documents",
     "revoke_storefront_token",
     "rotate_app_tokens",
+    "save_app",
     "set_app_active",
     "set_app_permissions",
     "set_documents_only",

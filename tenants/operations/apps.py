@@ -55,10 +55,22 @@ def create_app(
 
     Raises DomainError for a permission that there is not, OutOfScopePermission for one that is not `granted_by`'s.
     """
-    app = App(name=name.strip(), permissions=clean_permissions(permissions, granted_by=granted_by))
+    return save_app(app=App(name=name.strip(), permissions=permissions), granted_by=granted_by, actor=actor)
+
+
+def save_app(*, app: App, granted_by: Collection[str] | None = None, actor: str = "") -> App:
+    """Write a new app, or the name, permissions and state of one that there is. Raises DomainError."""
+    app.permissions = clean_permissions(app.permissions, granted_by=granted_by)
     check_fields(app)
-    app.save(force_insert=True)
-    publish(app, "installed", actor)
+    if app._state.adding:
+        app.save(force_insert=True)
+        publish(app, "installed", actor)
+        return app
+    before = lock_app(app.id, granted_by)
+    if (app.name, app.permissions) != (before.name, before.permissions):
+        _save_changed(app, actor, "name", "permissions")
+    if app.is_active != before.is_active:
+        _save_changed(app, actor, "is_active", verb="status_changed")
     return app
 
 
@@ -118,9 +130,7 @@ def set_app_active(*, app_id: UUID, is_active: bool, granted_by: Collection[str]
     app = lock_app(app_id, granted_by)
     if app.is_active != is_active:
         app.is_active = is_active
-        app.save(update_fields=["is_active"])
-        app.refresh_from_db(fields=["version"])
-        publish(app, "status_changed", actor)
+        _save_changed(app, actor, "is_active", verb="status_changed")
     return app
 
 
@@ -166,7 +176,7 @@ def publish(app: App, verb: str, actor: str) -> None:
     )
 
 
-def _save_changed(app: App, actor: str, *fields: str) -> None:
+def _save_changed(app: App, actor: str, *fields: str, verb: str = "updated") -> None:
     app.save(update_fields=[*fields, "updated_at"])
     app.refresh_from_db(fields=["version"])
-    publish(app, "updated", actor)
+    publish(app, verb, actor)
