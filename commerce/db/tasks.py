@@ -2,18 +2,39 @@
 
 from typing import TYPE_CHECKING, Any
 
-from celery import Task
+from celery.contrib.django.task import DjangoTask
 from celery.result import AsyncResult
 
 from commerce.db.scope import tenant_scope
 
 if TYPE_CHECKING:
+    from celery import Task
+
     AnyTask = Task[Any, Any]
 else:
-    AnyTask = Task
+    AnyTask = DjangoTask
 
 
-class TenantWork(AnyTask):
+class OutOfMemory(Exception):
+    """A task needs more memory than a worker's process may have (WORKER_MEMORY_GROWTH)."""
+
+
+class Work(AnyTask):
+    """What every task is: one that runs out of memory fails like any other.
+
+    Celery would take its MemoryError for the worker's own, end the worker, and have the next one try the task.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError:
+            raise OutOfMemory(f"{self.name} needs more memory than WORKER_MEMORY_GROWTH allows.") from None
+
+
+class TenantWork(Work):
     """Run a task of one tenant outside any scope: it opens its own short ones, with the network in between.
 
     Calling or queuing it without `tenant_id=<number>` raises TypeError at once.

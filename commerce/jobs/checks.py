@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from commerce.db.tasks import TenantWork
-from commerce.jobs.queues import DEFAULT, QUEUES
+from commerce.jobs.queues import QUEUES, name_of
 from commerce.jobs.schedule import Every
 
 
@@ -16,7 +16,7 @@ def faults(app: Any, platform_tasks: Mapping[str, str]) -> Iterator[str]:
     app.autodiscover_tasks(force=True)
     tasks = {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
     for name, task in sorted(tasks.items()):
-        queue = getattr(task, "queue", None) or DEFAULT
+        queue = name_of(task)
         if queue not in QUEUES:
             yield f"{name} is for the queue {queue!r}, which no worker serves: name one of {', '.join(QUEUES)}."
         if isinstance(task, TenantWork):
@@ -24,8 +24,6 @@ def faults(app: Any, platform_tasks: Mapping[str, str]) -> Iterator[str]:
                 yield f"{name} names its tenant: take it out of PLATFORM_TASKS."
         elif not platform_tasks.get(name):
             yield f"{name} has no tenant: base it on TenantTask, or list it in PLATFORM_TASKS with the reason."
-    for name in sorted(platform_tasks.keys() - tasks.keys()):
-        yield f"{name} does not exist: take it out of PLATFORM_TASKS."
     yield from _faults_of_the_schedule(app.conf.beat_schedule, tasks)
 
 

@@ -42,12 +42,22 @@ def declared() -> list[kombu.Queue]:
     return [kombu.Queue(name, exchange=kombu.Exchange(name), routing_key=name) for name in QUEUES]
 
 
+def name_of(task: Any) -> str:
+    """Return the name of a task's queue: `@shared_task(queue_name="bulk")`, "default" where it says nothing."""
+    return getattr(task, "queue_name", DEFAULT)
+
+
+def route(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any) -> dict[str, str]:
+    """Send a task to its queue (`task_routes`)."""
+    return {"queue": name_of(task)}
+
+
 class QueueLimits:
     """Give each task the time limits of its queue, where it names none that are tighter (`task_annotations`)."""
 
     def annotate(self, task: Any) -> dict[str, Any]:
         """Return the attributes to set on a task's class."""
-        queue = QUEUES.get(getattr(task, "queue", None) or DEFAULT)
+        queue = QUEUES.get(name_of(task))
         if queue is None:
             return {}
         return {

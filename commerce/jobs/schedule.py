@@ -98,8 +98,8 @@ class SlotScheduler(Scheduler):
         """Send an entry unless its slot was sent already."""
         self._unsent[entry.name] = entry
         try:
-            if self._send_once(entry, producer or self.producer):
-                logger.debug("Sent %s", entry.task)
+            is_first = self._send_once(entry, producer or self.producer)
+            logger.debug("Sent %s" if is_first else "Another beat has sent %s", entry.task)
         except Exception as error:
             logger.error("Beat could not send %s and will try again: %s", entry.task, error)
             close_old_connections()

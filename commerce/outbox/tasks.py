@@ -12,7 +12,7 @@ from commerce.outbox import operations, queries
 BATCH = 5_000
 
 
-@shared_task(queue="bulk")
+@shared_task(queue_name="bulk")
 def prune() -> int:
     """Delete the events delivered more than OUTBOX_KEEP_DAYS (default 7) ago, in short transactions per tenant.
 

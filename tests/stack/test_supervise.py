@@ -69,7 +69,6 @@ def test_no_process_knows_more_than_it_needs(shared_stack):
     assert known == {
         "web": everybody,
         "worker": everybody,
-        "webhooks": {*everybody, "DATABASE_RELAY_URL"},
         "bulk": everybody,
         "webhooks": {*everybody, "DATABASE_RELAY_URL"},
         "relay": {*everybody, "DATABASE_RELAY_URL"},

@@ -67,12 +67,12 @@ def test_what_a_killed_worker_had_is_done_by_the_next_and_once_in_effect(tenant,
     path, read = notes
     (event,) = publish(tenant, new_event())
     options = {"tenant_id": tenant.id, "path": path, "event": str(event)}
-    first = start_worker(BROKER_VISIBILITY_TIMEOUT="5")
-    tasks.finish_once.delay(**options, seconds=6)
+    first = start_worker(BROKER_VISIBILITY_TIMEOUT="8")
+    tasks.finish_once.delay(**options, seconds=4)
     until(lambda: len(read("begin")) == 1, "the task")
     first.kill()
 
-    start_worker(BROKER_VISIBILITY_TIMEOUT="5")
+    start_worker(BROKER_VISIBILITY_TIMEOUT="8")
     until(lambda: len(read("end")) >= 1, "the task again")
     tasks.finish_once.delay(**options, seconds=0)
     until(lambda: len(read("end")) >= 2, "a third time")
@@ -81,7 +81,7 @@ def test_what_a_killed_worker_had_is_done_by_the_next_and_once_in_effect(tenant,
 
 def test_a_broker_that_dies_and_comes_back_is_taken_up_again_with_what_it_had(tenant, broker, start_worker, notes):
     path, read = notes
-    start_worker("default,webhooks", processes=2)
+    start_worker("default,webhooks", processes=2, BROKER_VISIBILITY_TIMEOUT="15")
     tasks.note.delay(tenant_id=tenant.id, path=path, seconds=3)
     until(lambda: len(read("begin")) == 1, "a task that runs meanwhile")
     for _ in range(5):
@@ -89,6 +89,6 @@ def test_a_broker_that_dies_and_comes_back_is_taken_up_again_with_what_it_had(te
     broker.kill()
     broker.start()
     tasks.note_quickly.delay(tenant_id=tenant.id, path=path)
-    until(lambda: len(read("end")) >= 2, "the task that ran, and a new one")
-    start_worker("bulk")
+    until(lambda: len(read("end")) >= 2, "the task that ran, once more, and a new one")
+    start_worker("bulk", BROKER_VISIBILITY_TIMEOUT="15")
     until(lambda: len(read("end")) >= 7, "those that waited in the broker")

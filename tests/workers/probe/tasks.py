@@ -3,11 +3,13 @@
 import json
 import os
 import time
+from datetime import datetime
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantTask, TenantWork
+from commerce.jobs.schedule import Every
 from commerce.outbox.models import Event
 
 
@@ -23,12 +25,12 @@ def note(*, tenant_id: int, path: str, seconds: float = 0) -> None:
     _write(path, did="end", tenant=tenant_id)
 
 
-@shared_task(base=TenantTask, queue="bulk")
+@shared_task(base=TenantTask, queue_name="bulk")
 def note_slowly(*, tenant_id: int, path: str, seconds: float) -> None:
     note.run(tenant_id=tenant_id, path=path, seconds=seconds)
 
 
-@shared_task(base=TenantTask, queue="webhooks")
+@shared_task(base=TenantTask, queue_name="webhooks")
 def note_quickly(*, tenant_id: int, path: str) -> None:
     note.run(tenant_id=tenant_id, path=path)
 
@@ -73,6 +75,12 @@ def finish_once(*, tenant_id: int, path: str, event: str, seconds: float) -> Non
     _write(path, did="end", effect=bool(deleted))
 
 
-@shared_task
-def tick(*, path: str) -> None:
-    _write(path, did="tick")
+@shared_task(bind=True)
+def tick(task, *, path: str) -> None:
+    """Write down which slot it was sent in: it expires when that ends."""
+    slot = datetime.fromisoformat(task.request.expires).timestamp() // 2
+    _write(path, did="tick", slot=slot)
+
+
+if path := os.environ.get("TICK_PATH"):  # of a beat that these tests start
+    current_app.conf.beat_schedule["test-tick"] = {"task": tick.name, "schedule": Every(2), "kwargs": {"path": path}}
