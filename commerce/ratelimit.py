@@ -100,7 +100,8 @@ class Allowance:
         """
         if not settings.RATE_LIMIT:
             return cls()
-        everybody = Bucket("tenant", f"rate:{{{tenant}}}", per_minute)
+        # A tenant whose plan has changed begins with a full bucket of the new size.
+        everybody = Bucket("tenant", f"rate:{{{tenant}}}/{per_minute}", per_minute)
         if client is None:
             return cls((everybody,))
         return cls((Bucket("client", f"rate:{{{tenant}}}:{client}", settings.RATE_LIMIT_PER_CLIENT), everybody))
