@@ -105,7 +105,7 @@ def test_one_round_trip_even_when_redis_has_forgotten_the_script(slow):
 
 def test_keys_of_a_tenant_share_a_slot_and_no_other_tenants():
     first, second = (Allowance.of(tenant=n, client="192.0.2.1", per_minute=9) for n in (71, 72))
-    assert [bucket.key for bucket in first.buckets] == ["rate:{71}:192.0.2.1", "rate:{71}"]
+    assert [bucket.key for bucket in first.buckets] == ["rate:{71}:192.0.2.1", "rate:{71}/9"]
     assert not {bucket.key for bucket in first.buckets} & {bucket.key for bucket in second.buckets}
 
 
