@@ -16,6 +16,7 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
 from commerce.schema import SCHEMA_VERSION, schema
+from commerce.webhooks.rest import events
 from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
@@ -57,6 +58,7 @@ urlpatterns = [
     path(".well-known/jwks.json", jwks),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("api/v1/events", events),
     path("admin/", admin.site.urls),
 ]
 if not settings.MEDIA_BUCKET:

@@ -36,17 +36,20 @@ class Event(Protocol):
 
 def make_plain_payload(event: Event, *, public_id: UUID) -> bytes:
     """Return the JSON of an event for a webhook without a query; `public_id` is the shop's."""
-    return orjson.dumps(
-        {
-            "id": event.event_id,
-            "type": event.event_type,
-            "tenant": public_id,
-            "actor": event.actor,
-            "occurredAt": event.occurred_at.astimezone(UTC),
-            "object": {"kind": event.object_kind, "id": event.object_id, "version": event.object_version},
-            "facts": event.facts,
-        }
-    )
+    return orjson.dumps(describe(event, public_id=public_id))
+
+
+def describe(event: Event, *, public_id: UUID) -> dict[str, Any]:
+    """Return an event as its JSON shows it; `public_id` is the shop's."""
+    return {
+        "id": event.event_id,
+        "type": event.event_type,
+        "tenant": public_id,
+        "actor": event.actor,
+        "occurredAt": event.occurred_at.astimezone(UTC),
+        "object": {"kind": event.object_kind, "id": event.object_id, "version": event.object_version},
+        "facts": event.facts,
+    }
 
 
 def check_subscription(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import uuid
 import pytest
 from django.db import connections, models
 
+from commerce.db import rls
 from commerce.db.scope import ScopeError, tenant_scope
 from tests.factories.rows import tenant_models
 from tests.isolation.conftest import columns_of, key_of, owned_references, refused, rows_of, undone
@@ -208,10 +209,10 @@ def test_the_owner_sees_no_tenants_rows(model, shops):
 
 
 @every_table
-def test_the_relay_reads_the_outbox_alone(model, shops):
+def test_the_relay_reads_the_outbox_and_the_deliveries_alone(model, shops):
     table = model._meta.db_table
     with connections["relay"].cursor() as cursor:
-        if table.startswith("outbox_"):
+        if table in rls.RELAY_TABLES:
             cursor.execute(f'SELECT count(*) FROM "{table}" WHERE tenant_id = %s', [shops.theirs.id])
             assert cursor.fetchone() != (0,)
             return
