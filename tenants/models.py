@@ -291,10 +291,13 @@ class AppInstallation(TenantModel):
 
     name = models.CharField(max_length=100)
     manifest_url = models.CharField(max_length=2000)
-    permissions = models.JSONField(default=list, blank=True)
+    # Those that it gets at most; null: all that its manifest asks for.
+    permissions = models.JSONField(null=True, blank=True)
     activate = models.BooleanField(default=True)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
     message = models.TextField(blank=True)
+    # When somebody began with it; a while later another may take it over.
+    started_at = models.DateTimeField(null=True, blank=True)
     actor = models.CharField(max_length=100, blank=True)
     app = models.ForeignKey(App, null=True, blank=True, on_delete=models.SET_NULL)
 

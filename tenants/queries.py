@@ -14,8 +14,10 @@ from commerce.db.scope import current_tenant_id
 from commerce.db.topics import Found, declared
 from tenants.models import (
     App,
+    AppInstallation,
     AppToken,
     Channel,
+    Domain,
     GroupMember,
     PermissionGroup,
     StorefrontToken,
@@ -257,3 +259,35 @@ def get_public_id() -> UUID:
     """Return the public id of the scope's tenant."""
     public_id: UUID = Tenant.objects.values_list("public_id", flat=True).get(id=current_tenant_id())
     return public_id
+
+
+class InstallationRow(NamedTuple):
+    """The installing of an app; `permissions` None: all that its manifest asks for."""
+
+    id: UUID
+    name: str
+    manifest_url: str
+    permissions: list[str] | None
+    status: str
+    message: str
+    app_id: UUID | None
+
+
+def installation_row(order: AppInstallation) -> InstallationRow:
+    """Return an installation as it is shown."""
+    return InstallationRow(*(getattr(order, name) for name in InstallationRow._fields))
+
+
+def find_installation(installation_id: UUID) -> InstallationRow | None:
+    """Return an installation of the scope's tenant, or None."""
+    order = AppInstallation.objects.filter(id=installation_id).first()
+    return installation_row(order) if order else None
+
+
+def get_primary_host() -> str:
+    """Return the host of the scope's tenant that its apps know it by."""
+    hosts = Domain.objects.filter(tenant_id=current_tenant_id()).order_by("-is_primary", "id")
+    host: str | None = hosts.values_list("host", flat=True).first()
+    if host is None:
+        raise LookupError("The tenant has no host.")
+    return host

@@ -1,4 +1,4 @@
-"""Writes of tenants, their domains and what their door allows, channels, people and apps."""
+"""Writes of tenants, their domains and what their door allows, channels, people, apps and their installing."""
 
 from tenants.operations.apps import (
     AppNotFound,
@@ -14,6 +14,13 @@ from tenants.operations.apps import (
     save_app,
     set_app_active,
     set_app_permissions,
+)
+from tenants.operations.installations import (
+    add_installing_app,
+    begin_installation,
+    fail_installation,
+    finish_installation,
+    order_installation,
 )
 from tenants.operations.shops import (
     HostTaken,
@@ -46,8 +53,10 @@ __all__ = [
     "SlugTaken",
     "TenantNotFound",
     "add_domain",
+    "add_installing_app",
     "all_tenants",
     "as_tenant",
+    "begin_installation",
     "clean_host",
     "clean_language",
     "clean_permissions",
@@ -59,6 +68,9 @@ __all__ = [
     "create_tenant",
     "delete_app",
     "delete_app_token",
+    "fail_installation",
+    "finish_installation",
+    "order_installation",
     "register_documents",
     "remove_documents",
     "revoke_storefront_token",

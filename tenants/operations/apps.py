@@ -92,9 +92,12 @@ def clean_permissions(codes: Collection[str], *, granted_by: Collection[str] | N
 
 
 def create_app_token(
-    *, app_id: UUID, name: str = "", granted_by: Collection[str] | None = None, actor: str = ""
+    *, app_id: UUID, name: str = "", granted_by: Collection[str] | None = None, actor: str = "", told: bool = True
 ) -> NewToken:
-    """Return a new token of an app, to be sent as `Authorization: Bearer <text>`. Raises DomainError."""
+    """Return a new token of an app, to be sent as `Authorization: Bearer <text>`. Raises DomainError.
+
+    Where not `told`, no event says that the app has changed.
+    """
     app = lock_app(app_id, granted_by)
     if app.tokens.count() >= MOST_TOKENS:
         raise DomainError(f"An app has at most {MOST_TOKENS} tokens: delete one first.", field="app")
@@ -102,7 +105,8 @@ def create_app_token(
     token = AppToken(app=app, name=name.strip(), digest=digest_of(secret), last_four=secret[-4:])
     check_fields(token)
     token.save(force_insert=True)
-    _save_changed(app, actor)
+    if told:
+        _save_changed(app, actor)
     return NewToken(token, f"{queries.get_public_id()}.{secret}")
 
 

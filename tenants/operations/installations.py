@@ -1,0 +1,119 @@
+"""Writes around the installing of an app: the order, its steps in short transactions, and its end.
+
+Between them `commerce.webhooks.installing` talks to the app, with no scope open.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from commerce.errors import DomainError
+from tenants import queries
+from tenants.models import App, AppInstallation
+from tenants.operations.apps import clean_permissions, create_app_token, publish
+from tenants.operations.fields import check_fields
+from tenants.queries import InstallationRow
+
+# After that long whoever began an installation is taken for gone: all its steps have limits that sum to less.
+GONE_AFTER = timedelta(minutes=3)
+LONGEST_MESSAGE = 500
+_Status = AppInstallation.Status
+
+
+def order_installation(
+    *,
+    name: str,
+    manifest_url: str,
+    permissions: Collection[str] | None,
+    activate: bool = True,
+    granted_by: Collection[str] | None = None,
+    actor: str = "",
+) -> InstallationRow:
+    """Write down that an app is to be installed by its manifest, with these permissions at most.
+
+    `permissions` None: those that the manifest asks for, which is for operators. Raises DomainError.
+    """
+    codes = None if permissions is None else clean_permissions(permissions, granted_by=granted_by)
+    order = AppInstallation(
+        name=name.strip(), manifest_url=manifest_url.strip(), permissions=codes, activate=activate, actor=actor
+    )
+    check_fields(order)
+    order.save(force_insert=True)
+    return queries.installation_row(order)
+
+
+def begin_installation(*, installation_id: UUID, now: datetime) -> InstallationRow | None:
+    """Take an installation on, and clear away what an earlier try has left.
+
+    Returns None where it is over, or in somebody's hands. Raises DomainError where there is none.
+    """
+    order = _lock(installation_id)
+    if order.status != _Status.PENDING or (order.started_at and order.started_at > now - GONE_AFTER):
+        return None
+    _remove_app(order)
+    order.started_at = now
+    order.save(update_fields=["started_at"])
+    return queries.installation_row(order)
+
+
+def add_installing_app(*, installation_id: UUID, fields: Mapping[str, Any], asked: Collection[str]) -> tuple[UUID, str]:
+    """Create the app that is being installed, with a token that works; return its id and the token's text.
+
+    `fields` are columns of the app by its manifest, `asked` the permissions there, of which it gets those that were
+    ordered. Raises DomainError where an app of this identifier is installed.
+    """
+    order = _lock(installation_id)
+    codes = clean_permissions(asked, granted_by=None)
+    if order.permissions is not None:
+        codes = sorted(set(codes).intersection(order.permissions))
+    app = App(**fields, kind=App.Kind.THIRD_PARTY, manifest_url=order.manifest_url, permissions=codes)
+    check_fields(app)
+    if App.objects.filter(identifier=app.identifier).exists():
+        raise DomainError(
+            f"An app with the id {app.identifier!r} is installed already: delete it first.",
+            code="UNIQUE",
+            field="identifier",
+        )
+    app.save(force_insert=True)
+    order.app = app
+    order.save(update_fields=["app"])
+    token = create_app_token(app_id=app.id, name="Default", told=False)
+    return app.id, token.text
+
+
+def finish_installation(*, installation_id: UUID) -> None:
+    """Write down that an app is installed, and tell it."""
+    order = _lock(installation_id)
+    if order.status != _Status.PENDING or order.app is None:
+        raise DomainError("The installation is over already, or was begun anew by somebody else.", code="CONFLICT")
+    app = order.app
+    app.is_active = order.activate
+    app.save(update_fields=["is_active"])
+    app.refresh_from_db(fields=["version"])
+    order.status, order.message = _Status.INSTALLED, ""
+    order.save(update_fields=["status", "message"])
+    publish(app, "installed", order.actor)
+
+
+def fail_installation(*, installation_id: UUID, message: str) -> None:
+    """Undo what was installed, and write down why."""
+    order = _lock(installation_id)
+    if order.status != _Status.PENDING:
+        return
+    _remove_app(order)
+    order.status, order.message = _Status.FAILED, message[:LONGEST_MESSAGE]
+    order.save(update_fields=["status", "message"])
+
+
+def _remove_app(order: AppInstallation) -> None:
+    if order.app_id is not None:
+        App.objects.get(id=order.app_id).delete()
+        order.app = None
+
+
+def _lock(installation_id: UUID) -> AppInstallation:
+    order = AppInstallation.objects.select_for_update().filter(id=installation_id).first()
+    if order is None:
+        raise DomainError("There is no such installation.", code="NOT_FOUND", field="id")
+    return order
