@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import close_old_connections
 
-from commerce.jobs import queues
+from commerce.jobs import queues, transport
 from commerce.jobs.schedule import Every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
@@ -25,6 +25,7 @@ PLATFORM_TASKS = {
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
     "commerce.webhooks.tasks.deliver": "delivers for all tenants in turns, as the relay's role",
     "commerce.webhooks.tasks.prune": "visits every tenant, each in a scope of its own",
+    "commerce.webhooks.tasks.take_up_installations": "visits every tenant, each in a scope of its own",
 }
 VISIBILITY_TIMEOUT = settings.BROKER_VISIBILITY_TIMEOUT or queues.VISIBILITY_TIMEOUT
 REDIS = {
@@ -45,6 +46,7 @@ SQS = {
     **({"region": settings.SQS_REGION} if settings.SQS_REGION else {}),
 }
 
+transport.install()
 app = Celery("commerce", task_cls="commerce.db.tasks:Work")
 app.conf.update(
     broker_url=settings.BROKER_URL,
@@ -77,6 +79,10 @@ app.conf.update(
     beat_schedule={
         "forget-workers": {"task": "commerce.jobs.tasks.forget_workers", "schedule": Every(600)},
         "prune-webhooks": {"task": "commerce.webhooks.tasks.prune", "schedule": Every(3600, offset=37 * 60)},
+        "take-up-installations": {
+            "task": "commerce.webhooks.tasks.take_up_installations",
+            "schedule": Every(600, offset=7 * 60),
+        },
         "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": Every(3600, offset=17 * 60)},
         "deliver-webhooks": {"task": "commerce.webhooks.tasks.deliver", "schedule": Every(5)},
     },

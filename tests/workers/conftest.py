@@ -23,6 +23,19 @@ from tests.outbox.conftest import PROJECT, wait_until
 SOON = 40.0
 
 
+@pytest.fixture(scope="package", autouse=True)
+def _no_other_workers(_database):
+    """Stop the stack's own workers and beat for the time being: they would say that they live."""
+    directory = os.environ.get("COMMERCE_STACK_DIR")
+    stack = [sys.executable, "-m", "commerce.stack", "--dir", str(directory)]
+    names = ("worker", "webhooks", "bulk", "beat") if directory else ()
+    for name in names:
+        subprocess.run([*stack, "stop", name], check=True, cwd=PROJECT)
+    yield
+    for name in names:
+        subprocess.run([*stack, "start", name], check=True, cwd=PROJECT)
+
+
 class Broker:
     """A Redis that can be killed and started again with what it knew."""
 
