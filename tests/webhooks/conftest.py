@@ -18,6 +18,7 @@ from commerce.outbox.registry import Subscriptions
 from commerce.outbox.relay import Relay
 from commerce.webhooks import operations
 from commerce.webhooks.claims import Health
+from commerce.webhooks.connections import pool
 from commerce.webhooks.delivering import Deliverer, Options
 from commerce.webhooks.fan_out import FanOut
 from commerce.webhooks.models import Delivery, Webhook
@@ -59,6 +60,7 @@ def receiver():
     opened = Receiver()
     yield opened
     opened.close()
+    pool.clear()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""A real HTTP receiver: threads, keep-alive, and answers as a test wants them."""
+"""A real HTTP receiver: threads, keep-alive, and answers as a test wants them. As a process it prints its address."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -74,3 +75,12 @@ class Receiver:
 
     def of(self, path: str) -> list[Received]:
         return [received for received in self.received if received.path == f"/{path}"]
+
+
+if __name__ == "__main__":
+    opened = Receiver()
+    sys.stdout.write(f"{opened.url}\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(1)
+        opened.received.clear()
