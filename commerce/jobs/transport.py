@@ -9,7 +9,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu
 
 
-class Channel(kombu.Channel):  # type: ignore[misc]
+class Channel(kombu.Channel):
     """Say that the connection is gone where kombu trips over having forgotten its address.
 
     A worker that had a task when Redis went away ended by that AttributeError. By a ConnectionError it tries until
@@ -24,7 +24,7 @@ class Channel(kombu.Channel):  # type: ignore[misc]
             yield found
 
 
-class Transport(kombu.Transport):  # type: ignore[misc]
+class Transport(kombu.Transport):
     Channel = Channel
 
 

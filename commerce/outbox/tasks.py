@@ -7,12 +7,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
+from commerce.db.tasks import Work
 from commerce.outbox import operations, queries
 
 BATCH = 5_000
 
 
-@shared_task(queue_name="bulk")
+@shared_task(base=Work, queue_name="bulk")
 def prune() -> int:
     """Delete the events delivered more than OUTBOX_KEEP_DAYS (default 7) ago, in short transactions per tenant.
 

@@ -18,11 +18,11 @@ def _free() -> None: ...
 
 
 @pytest.fixture
-def app():
+def app(monkeypatch):
     """Return a Celery app of its own, which knows no tasks of ours."""
     made = Celery("apart", set_as_current=False, task_cls="commerce.db.tasks:Work")
     made.conf.update(task_annotations=[queues.QueueLimits()], beat_schedule={})
-    made.loader.autodiscover_tasks = lambda *_: None
+    monkeypatch.setattr(made, "autodiscover_tasks", lambda **_: None)
     return made
 
 

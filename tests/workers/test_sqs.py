@@ -6,7 +6,7 @@ import sys
 from io import StringIO
 from uuid import uuid4
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import pytest
 from django.core.management import CommandError, call_command
 
