@@ -9,15 +9,17 @@ from django.conf import settings
 from catalog.graphql.schema import TYPES
 from catalog.graphql.schema import Query as CatalogQuery
 from commerce.graphql.schema import build_schema
+from commerce.webhooks.graphql.schema import Mutation as WebhooksMutation
+from commerce.webhooks.graphql.schema import Query as WebhooksQuery
 from tenants.graphql.schema import Mutation as TenantsMutation
 from tenants.graphql.schema import Query as TenantsQuery
 
 
-class Query(TenantsQuery, CatalogQuery, graphene.ObjectType):
+class Query(TenantsQuery, CatalogQuery, WebhooksQuery, graphene.ObjectType):
     """What can be read."""
 
 
-class Mutation(TenantsMutation, graphene.ObjectType):
+class Mutation(TenantsMutation, WebhooksMutation, graphene.ObjectType):
     """What can be done."""
 
 

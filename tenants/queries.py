@@ -214,7 +214,7 @@ def _app_row(columns: Sequence[Any]) -> AppRow:
 def app_row(app: App) -> AppRow:
     """Return an app as it is shown."""
     values = {name: getattr(app, name) for name in AppRow._fields}
-    return AppRow(**{**values, "permissions": tuple(app.permissions)})
+    return AppRow(**{**values, "kind": str(app.kind), "permissions": tuple(app.permissions)})
 
 
 def token_row(token: AppToken) -> TokenRow:
@@ -271,11 +271,14 @@ class InstallationRow(NamedTuple):
     status: str
     message: str
     app_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
 
 
 def installation_row(order: AppInstallation) -> InstallationRow:
     """Return an installation as it is shown."""
-    return InstallationRow(*(getattr(order, name) for name in InstallationRow._fields))
+    row = InstallationRow(*(getattr(order, name) for name in InstallationRow._fields))
+    return row._replace(status=str(order.status))
 
 
 def find_installation(installation_id: UUID) -> InstallationRow | None:
@@ -291,3 +294,14 @@ def get_primary_host() -> str:
     if host is None:
         raise LookupError("The tenant has no host.")
     return host
+
+
+def list_installations() -> list[InstallationRow]:
+    """Return the installations of the scope's tenant, the newest first."""
+    return [installation_row(order) for order in AppInstallation.objects.order_by("-created_at", "-id")[:100]]
+
+
+def list_waiting_installations(before: datetime) -> list[UUID]:
+    """Return the installations of the scope's tenant, ordered before an instant, that nobody has brought to an end."""
+    waiting = AppInstallation.objects.filter(status=AppInstallation.Status.PENDING, created_at__lt=before)
+    return list(waiting.values_list("id", flat=True))

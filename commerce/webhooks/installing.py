@@ -20,7 +20,7 @@ from commerce.errors import DomainError
 from commerce.webhooks import operations
 from commerce.webhooks.manifests import SCHEMA_VERSION, BadManifest, Manifest, check_sync_permissions, read_manifest
 from commerce.webhooks.models import Webhook
-from commerce.webhooks.sending import Outgoing, Response, SendError, Timeouts, allow_list, send
+from commerce.webhooks.sending import Outgoing, Response, SendError, Timeouts, allow_list, check_url, send
 from tenants import operations as tenants
 from tenants import queries
 from tenants.queries import InstallationRow
@@ -43,6 +43,14 @@ class CannotConnect(DomainError):
 
 class HandshakeFailed(DomainError):
     """The app did not take its token."""
+
+
+def check_manifest_url(url: str) -> None:
+    """Raise DomainError for an address that nothing may be fetched from."""
+    try:
+        check_url(url, allow_list())
+    except SendError as error:
+        raise DomainError(error.message, code="INVALID_URL_FORMAT", field="manifest_url") from error
 
 
 def install(*, tenant_id: int, installation_id: UUID, now: datetime) -> InstallationRow:

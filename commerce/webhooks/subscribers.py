@@ -1,7 +1,15 @@
-"""What webhooks hear of: everything that has a name in the dialect."""
+"""What webhooks hear of: everything that has a name in the dialect; and apps that are to be installed."""
 
-from commerce.outbox import subscribe_batch
+from commerce.outbox import EventRecord, subscribe, subscribe_batch
 from commerce.webhooks.fan_out import FanOut
-from commerce.webhooks.tasks import wake
+from commerce.webhooks.tasks import install_app, wake
+from tenants.operations import ORDERED
 
 subscribe_batch("*", FanOut(wake))
+
+
+def _install(event: EventRecord) -> None:
+    install_app.apply_async(kwargs={"tenant_id": event.tenant_id, "installation_id": str(event.object_id)}, retry=False)
+
+
+subscribe(ORDERED, _install)

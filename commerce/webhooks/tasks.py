@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
@@ -9,11 +10,12 @@ from django.db import connections
 from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
-from commerce.db.tasks import Work
+from commerce.db.tasks import TenantWork, Work
 from commerce.outbox import queries as outbox_queries
-from commerce.webhooks import operations
+from commerce.webhooks import installing, operations
 from commerce.webhooks.claims import ALIAS
 from commerce.webhooks.delivering import Deliverer, Options
+from tenants import queries as tenant_queries
 
 BATCH = 5_000
 # Seconds after which a message that says "there is work" is no news any more: another one has been sent since.
@@ -61,3 +63,27 @@ def prune() -> int:
                 batch = operations.delete_old_deliveries(**limits, at_most=BATCH)
             deleted += batch
     return deleted
+
+
+# How long an installation may wait for the worker that was told of it, before beat tells another one.
+WAITS = timedelta(minutes=4)
+
+
+@shared_task(base=TenantWork, queue_name="default")
+def install_app(*, tenant_id: int, installation_id: str) -> str:
+    """Install an app that was ordered, and return how it ended. It may run twice."""
+    return installing.install(tenant_id=tenant_id, installation_id=UUID(installation_id), now=timezone.now()).status
+
+
+@shared_task(base=Work, queue_name="bulk")
+def take_up_installations() -> int:
+    """Have those installations done whose message was lost, or whose worker was killed; return how many."""
+    before = timezone.now() - WAITS
+    found = 0
+    for tenant_id in outbox_queries.list_tenant_ids():
+        with tenant_scope(tenant_id, read_only=True):
+            waiting = tenant_queries.list_waiting_installations(before)
+        for installation_id in waiting:
+            install_app.delay(tenant_id=tenant_id, installation_id=str(installation_id))
+        found += len(waiting)
+    return found

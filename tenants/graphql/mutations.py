@@ -42,7 +42,8 @@ class AppError(graphene.ObjectType):
     code = graphene.Field(AppErrorCode, required=True, description="The code.")
 
 
-def _errors() -> Any:
+def errors_field() -> Any:
+    """Return the field `errors` of a payload."""
     return graphene.List(graphene.NonNull(AppError), required=True, description="Why nothing was done.")
 
 
@@ -85,17 +86,17 @@ class AppCreate(graphene.Mutation):
 
     auth_token = graphene.String(description="The token, which is shown this once.")
     app = graphene.Field(types.App)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], input: dict[str, Any]) -> AppPayload:
         def run() -> AppPayload:
             codes = [str(getattr(code, "value", code)) for code in input.get("permissions") or ()]
-            app = operations.create_app(name=input.get("name") or "", permissions=codes, **_by(info))
+            app = operations.create_app(name=input.get("name") or "", permissions=codes, **by(info))
             token = operations.create_app_token(app_id=app.id, name="Default")
             return AppPayload(queries.app_row(app), token.text)
 
-        return _reporting(info, run, AppPayload)
+        return reporting(info, run, AppPayload)
 
 
 class AppTokenCreate(graphene.Mutation):
@@ -106,16 +107,16 @@ class AppTokenCreate(graphene.Mutation):
 
     auth_token = graphene.String(description="The token, which is shown this once.")
     app_token = graphene.Field(types.AppToken)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], input: dict[str, Any]) -> TokenPayload:
         def run() -> TokenPayload:
             app_id = from_global_id(input["app"], "App")
-            made = operations.create_app_token(app_id=app_id, name=input.get("name") or "", **_by(info))
+            made = operations.create_app_token(app_id=app_id, name=input.get("name") or "", **by(info))
             return TokenPayload(queries.token_row(made.token), made.text)
 
-        return _reporting(info, run, TokenPayload)
+        return reporting(info, run, TokenPayload)
 
 
 class AppTokenDelete(graphene.Mutation):
@@ -125,15 +126,15 @@ class AppTokenDelete(graphene.Mutation):
         id = graphene.ID(required=True, description="The token.")
 
     app_token = graphene.Field(types.AppToken)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], id: str) -> TokenPayload:
         def run() -> TokenPayload:
-            token = operations.delete_app_token(token_id=from_global_id(id, "AppToken"), **_by(info))
+            token = operations.delete_app_token(token_id=from_global_id(id, "AppToken"), **by(info))
             return TokenPayload(queries.token_row(token))
 
-        return _reporting(info, run, TokenPayload)
+        return reporting(info, run, TokenPayload)
 
 
 class AppTokenVerify(graphene.Mutation):
@@ -143,7 +144,7 @@ class AppTokenVerify(graphene.Mutation):
         token = graphene.String(required=True, description="The token.")
 
     valid = graphene.Boolean(required=True)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], token: str) -> VerifyPayload:
@@ -158,11 +159,11 @@ class AppActivate(graphene.Mutation):
         id = graphene.ID(required=True, description="The app.")
 
     app = graphene.Field(types.App)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=True, **_by(info)))
+        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=True, **by(info)))
 
 
 class AppDeactivate(graphene.Mutation):
@@ -172,11 +173,11 @@ class AppDeactivate(graphene.Mutation):
         id = graphene.ID(required=True, description="The app.")
 
     app = graphene.Field(types.App)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=False, **_by(info)))
+        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=False, **by(info)))
 
 
 class AppDelete(graphene.Mutation):
@@ -186,23 +187,23 @@ class AppDelete(graphene.Mutation):
         id = graphene.ID(required=True, description="The app.")
 
     app = graphene.Field(types.App)
-    errors = _errors()
+    errors = errors_field()
 
     @root
     def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.delete_app(app_id=app_id, **_by(info)))
+        return _changed(info, id, lambda app_id: operations.delete_app(app_id=app_id, **by(info)))
 
 
 def _changed(info: Info[ShopContext], id: str, change: Callable[[Any], Any]) -> AppPayload:
-    return _reporting(info, lambda: AppPayload(queries.app_row(change(from_global_id(id, "App")))), AppPayload)
+    return reporting(info, lambda: AppPayload(queries.app_row(change(from_global_id(id, "App")))), AppPayload)
 
 
-def _by(info: Info[ShopContext]) -> dict[str, Any]:
+def by(info: Info[ShopContext]) -> dict[str, Any]:
     """Return who asks, as operations want to know it."""
     return {"granted_by": info.context.permissions, "actor": info.context.caller.actor}
 
 
-def _reporting(info: Info[ShopContext], run: Callable[[], P], payload: Callable[..., P]) -> P:
+def reporting(info: Info[ShopContext], run: Callable[[], P], payload: Callable[..., P]) -> P:
     """Run a mutation of whoever holds MANAGE_APPS; what its operation refuses is told in the payload."""
     info.context.require("MANAGE_APPS")
     try:

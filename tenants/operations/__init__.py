@@ -16,6 +16,7 @@ from tenants.operations.apps import (
     set_app_permissions,
 )
 from tenants.operations.installations import (
+    ORDERED,
     add_installing_app,
     begin_installation,
     fail_installation,
@@ -45,6 +46,7 @@ from tenants.operations.shops import (
 )
 
 __all__ = [
+    "ORDERED",
     "AppNotFound",
     "HostTaken",
     "NewToken",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from commerce import outbox
 from commerce.errors import DomainError
 from tenants import queries
 from tenants.models import App, AppInstallation
@@ -18,6 +19,7 @@ from tenants.queries import InstallationRow
 # After that long whoever began an installation is taken for gone: all its steps have limits that sum to less.
 GONE_AFTER = timedelta(minutes=3)
 LONGEST_MESSAGE = 500
+ORDERED = "tenants.app_installation.ordered"
 _Status = AppInstallation.Status
 
 
@@ -29,10 +31,12 @@ def order_installation(
     activate: bool = True,
     granted_by: Collection[str] | None = None,
     actor: str = "",
+    told: bool = True,
 ) -> InstallationRow:
     """Write down that an app is to be installed by its manifest, with these permissions at most.
 
-    `permissions` None: those that the manifest asks for, which is for operators. Raises DomainError.
+    `permissions` None: those that the manifest asks for, which is for operators. An event tells workers to do it;
+    where not `told`, the caller does it. Raises DomainError.
     """
     codes = None if permissions is None else clean_permissions(permissions, granted_by=granted_by)
     order = AppInstallation(
@@ -40,6 +44,8 @@ def order_installation(
     )
     check_fields(order)
     order.save(force_insert=True)
+    if told:
+        outbox.publish(ORDERED, object_kind="AppInstallation", object_id=order.id, object_version=1, actor=actor)
     return queries.installation_row(order)
 
 
@@ -76,8 +82,8 @@ def add_installing_app(*, installation_id: UUID, fields: Mapping[str, Any], aske
             field="identifier",
         )
     app.save(force_insert=True)
-    order.app = app
-    order.save(update_fields=["app"])
+    order.app, order.name = app, app.name
+    order.save(update_fields=["app", "name"])
     token = create_app_token(app_id=app.id, name="Default", told=False)
     return app.id, token.text
 

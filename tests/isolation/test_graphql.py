@@ -378,7 +378,7 @@ WRITES = {
     "appDelete(id: $id)": ("App", "tenants_app"),
 }
 # Those that name none.
-OTHERS = {"appCreate", "appTokenVerify"}
+OTHERS = {"appCreate", "appInstall", "appTokenVerify"}
 
 
 def test_mutations_are_not_forgotten():

@@ -187,7 +187,7 @@ def test_another_app_is_seen_by_those_who_manage_apps(ask, tenant, made, manager
 # --- Managing apps ------------------------------------------------------------------------------------------
 
 CREATE = """mutation($input: AppInput!) { appCreate(input: $input) {
-    authToken app { name permissions { code } } errors { field message code } } }"""
+    authToken app { name type permissions { code } } errors { field message code } } }"""
 TOKEN = """mutation($app: ID!) { appTokenCreate(input: {app: $app, name: "more"}) {
     authToken appToken { id name authToken } errors { field code } } }"""
 REVOKE = "mutation($id: ID!) { appTokenDelete(id: $id) { appToken { name } errors { field code } } }"
@@ -202,7 +202,10 @@ def change(name):
 def test_an_app_is_created_with_a_token(ask, tenant, manager):
     given = {"input": {"name": "New", "permissions": ["MANAGE_PRODUCTS"]}}
     answer = ask(tenant, CREATE, manager, given)["data"]["appCreate"]
-    assert (answer["app"], answer["errors"]) == ({"name": "New", "permissions": [{"code": "MANAGE_PRODUCTS"}]}, [])
+    assert (answer["app"], answer["errors"]) == (
+        {"name": "New", "type": "LOCAL", "permissions": [{"code": "MANAGE_PRODUCTS"}]},
+        [],
+    )
     assert ask(tenant, WHO, answer["authToken"])["data"]["app"]["name"] == "New"
 
 

@@ -4,8 +4,10 @@ import json
 import secrets
 import threading
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
@@ -14,11 +16,12 @@ from commerce import outbox
 from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
 from commerce.graphql.ids import to_global_id
+from commerce.webhooks import tasks
 from commerce.webhooks.installing import install
 from commerce.webhooks.models import Webhook
 from tenants import operations
 from tenants.models import App, AppInstallation, AppToken
-from tests.factories.tenants import open_shop
+from tests.factories.tenants import make_app, open_shop
 from tests.webhooks.conftest import deliverer
 from tests.webhooks.fake_app import FakeApp, Refusal
 
@@ -56,7 +59,7 @@ def app():
 def order(shop, app, permissions=None, **options):
     with tenant_scope(shop.id):
         found = operations.order_installation(
-            name="Stock", manifest_url=f"{app.url}/api/manifest", permissions=permissions, **options
+            name="Stock", manifest_url=f"{app.url}/api/manifest", permissions=permissions, told=False, **options
         )
     return found.id
 
@@ -270,3 +273,95 @@ def test_installations_of_another_shop_are_not_found(shop, app, other_tenant):
     installation_id = order(shop, app)
     with pytest.raises(DomainError, match="There is no such installation"):
         install(tenant_id=other_tenant.id, installation_id=installation_id, now=NOW)
+
+
+# --- Ordered by command, by GraphQL ---------------------------------------------------------------------------
+
+
+def call(verb, shop, *arguments):
+    out = StringIO()
+    call_command("app", verb, "--tenant", shop.slug, *arguments, stdout=out)
+    return out.getvalue().strip()
+
+
+def test_an_operator_installs_an_app_and_waits(shop, app):
+    told = call("install", shop, f"{app.url}/api/manifest")
+    with tenant_scope(shop.id):
+        kept = App.objects.get()
+    assert told == f"installed Stock keeper ({kept.id})"
+    assert (kept.permissions, kept.is_active) == (["MANAGE_PRODUCTS"], True)
+    assert app.registered
+    with pytest.raises(CommandError, match=r"Nothing was installed\. identifier: An app with the id"):
+        call("install", shop, f"{app.url}/api/manifest")
+
+
+def test_an_operator_grants_less_and_keeps_it_out(shop, app):
+    app.more = {"webhooks": []}
+    call("install", shop, f"{app.url}/api/manifest", "--permission", "MANAGE_ORDERS", "--inactive")
+    with tenant_scope(shop.id):
+        assert App.objects.values_list("permissions", "is_active").get() == ([], False)
+
+
+INSTALL = """mutation($input: AppInstallInput!) { appInstall(input: $input) {
+    appInstallation { id appName status manifestUrl message } errors { field code } } }"""
+INSTALLATIONS = "{ appsInstallations { id appName status message } }"
+
+
+@pytest.fixture
+def ask(client_for):
+    def post(shop, token, query, **variables):
+        body = {"query": query, "variables": variables}
+        return client_for(shop, authorization=f"Bearer {token}").post("/graphql/", body, "application/json").json()
+
+    return post
+
+
+def test_an_app_is_ordered_by_graphql_and_installed_by_a_worker(shop, app, ask, relay):
+    with tenant_scope(shop.id):
+        token = make_app("MANAGE_APPS", "MANAGE_PRODUCTS", name="Manager").text
+    given = {"appName": "Stock", "manifestUrl": f"{app.url}/api/manifest", "permissions": ["MANAGE_PRODUCTS"]}
+    answer = ask(shop, token, INSTALL, input=given)["data"]["appInstall"]
+    assert answer["errors"] == []
+    found = answer["appInstallation"]
+    assert (found["appName"], found["status"], found["message"]) == ("Stock", "PENDING", None)
+    assert app.asked == []
+    ordered = []
+    relay.subscribers.subscribe(operations.ORDERED, ordered.append)
+    relay.run_once()
+    (event,) = ordered
+    assert tasks.install_app(tenant_id=event.tenant_id, installation_id=str(event.object_id)) == "installed"
+    assert ask(shop, token, INSTALLATIONS)["data"]["appsInstallations"] == [
+        {"id": found["id"], "appName": "Stock keeper", "status": "SUCCESS", "message": None}
+    ]
+
+
+def test_ordering_needs_a_manager_of_apps_who_holds_what_is_given(shop, app, ask):
+    with tenant_scope(shop.id):
+        nobody, manager = make_app("MANAGE_PRODUCTS").text, make_app("MANAGE_APPS").text
+    given = {"manifestUrl": f"{app.url}/api/manifest", "permissions": ["MANAGE_PRODUCTS"]}
+    for query in (INSTALLATIONS, INSTALL):
+        (error,) = ask(shop, nobody, query, input=given)["errors"]
+        assert error["message"].endswith("one of the following permissions: MANAGE_APPS")
+    refused = ask(shop, manager, INSTALL, input=given)["data"]["appInstall"]
+    assert refused["errors"] == [{"field": "permissions", "code": "OUT_OF_SCOPE_PERMISSION"}]
+    bad = ask(shop, manager, INSTALL, input={"manifestUrl": "http://169.254.169.254/"})["data"]["appInstall"]
+    assert bad["errors"] == [{"field": "manifestUrl", "code": "INVALID_URL_FORMAT"}]
+    with tenant_scope(shop.id):
+        assert AppInstallation.objects.count() == 0
+
+
+def test_an_installation_whose_message_was_lost_is_taken_up(shop, app, monkeypatch):
+    installation_id = order(shop, app)
+    sent = []
+    monkeypatch.setattr(tasks.install_app, "delay", lambda **options: sent.append(options))
+    tasks.take_up_installations()
+    mine = {"tenant_id": shop.id, "installation_id": str(installation_id)}
+    assert mine not in sent
+    with tenant_scope(shop.id):
+        AppInstallation.objects.update(created_at=NOW - timedelta(minutes=10))
+    tasks.take_up_installations()
+    assert mine in sent
+    assert tasks.install_app(**mine) == "installed"
+    sent.clear()
+    tasks.take_up_installations()
+    assert mine not in sent
