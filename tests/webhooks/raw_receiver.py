@@ -18,6 +18,7 @@ class Receiver:
     host: str = "127.0.0.1"
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -65,7 +66,7 @@ def then(*steps):
             elif callable(step):
                 step(opened)
             else:
-                time.sleep(step)
+                receiver.closing.wait(step)
 
     return behave
 
@@ -80,8 +81,8 @@ def drip(data: bytes, every: float):
 
 
 @contextmanager
-def receiver(behave, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, at_once=None):
-    """Open a receiver. `at_once` is called with a connection that was just taken, before any TLS."""
+def receiver(behave, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, silent_for: float = 0):
+    """Open a receiver, which says nothing for so many seconds to a connection that it has taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with ExitStack() as ending:
         listening = ending.enter_context(socket.socket(family, socket.SOCK_STREAM))
@@ -94,10 +95,10 @@ def receiver(behave, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = No
 
         def serve(opened):
             with suppress(OSError), opened:
-                if at_once:
-                    at_once(opened)
+                found.closing.wait(silent_for)
                 if tls:
                     with tls.wrap_socket(opened, server_side=True) as secured:
+                        taken.append(secured)
                         behave(secured, found)
                 else:
                     behave(opened, found)
@@ -116,6 +117,7 @@ def receiver(behave, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = No
         try:
             yield found
         finally:
+            found.closing.set()
             with suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
             for opened in taken:

@@ -122,7 +122,7 @@ def test_an_answer_that_ends_with_its_connection():
 
 
 def test_a_receiver_that_hangs():
-    with receiver(then(3)) as there:
+    with receiver(then(10)) as there:
         began = time.monotonic()
         assert failure(there.url, timeout=SOON).kind == Kind.TIMEOUT
         assert time.monotonic() - began < 2
@@ -130,7 +130,7 @@ def test_a_receiver_that_hangs():
 
 def test_a_receiver_that_reads_nothing():
     body = bytes(50_000_000)
-    with receiver(lambda opened, _: time.sleep(3)) as there, pytest.raises(SendError) as raised:
+    with receiver(lambda _, found: found.closing.wait(10)) as there, pytest.raises(SendError) as raised:
         send(Outgoing(there.url, body=body), timeout=SOON)
     assert raised.value.kind == Kind.TIMEOUT
 
@@ -362,11 +362,11 @@ def test_a_certificate_that_nobody_vouches_for(authority, names):
 
 def test_a_server_without_tls(names):
     with receiver(then(b"HTTP/1.1 400 Bad\r\n\r\n")) as there:
-        assert failure(f"https://127.0.0.1:{there.port}/").kind == Kind.TLS
+        assert failure(f"https://127.0.0.1:{there.port}/", timeout=SOON).kind == Kind.TLS
 
 
 def test_a_handshake_that_hangs():
-    with receiver(answering(OK), at_once=lambda opened: time.sleep(3)) as there:
+    with receiver(answering(OK), silent_for=10) as there:
         began = time.monotonic()
         assert failure(f"https://127.0.0.1:{there.port}/", timeout=SOON).kind == Kind.TLS
         assert time.monotonic() - began < 2
@@ -416,12 +416,14 @@ def test_a_kept_connection_that_closes_under_the_request_costs_another_try():
 
 
 def test_what_nobody_asked_for_is_no_answer_to_the_next_request():
-    with receiver(answering(OK + b"HTTP/1.1 500 Smuggled\r\nContent-Length: 0\r\n\r\n", OK)) as there:
-        statuses = []
-        for _ in range(3):
-            statuses.append(send(Outgoing(there.url, body=b"{}")).status)
-            time.sleep(0.05)
-    assert statuses == [200, 200, 200]
+    smuggled = b"HTTP/1.1 500 Smuggled\r\nContent-Length: 0\r\n\r\n"
+    with receiver(then(OK, 0.1, smuggled, 10)) as there:
+        for _ in range(2):
+            assert send(Outgoing(there.url, body=b"{}")).status == 200
+            time.sleep(0.3)
+        assert there.connections == 2
+    with receiver(answering(OK + smuggled)) as there:
+        assert [send(Outgoing(there.url, body=b"{}")).status for _ in range(3)] == [200, 200, 200]
 
 
 def test_no_more_connections_are_kept_than_allowed(monkeypatch):
