@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -141,7 +141,8 @@ class Deliverer:
 
     def _finish(self, held: dict[Future[Report], Claimed]) -> int:
         """Write down what has come back within a moment, and return how much."""
-        done, _ = wait_for(held, timeout=0.02)
+        wait_for(held, timeout=0.02, return_when=FIRST_COMPLETED)
+        done, _ = wait_for(held, timeout=0.004)  # what comes together is written down together
         self._record([future.result() for future in done])
         for future in done:
             del held[future]

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 WAKE_EVERY = 0.2
 WAKE_AFTER_FAILURE = 5.0
 
+# The events are few of many: found by their key, whatever the statistics say.
+_BY_KEY = "SET LOCAL enable_hashjoin = {0}; SET LOCAL enable_mergejoin = {0}"
+
 # A delivery's id begins with the milliseconds of its event's, like the version 7 of RFC 9562 that it is, so that the
 # key finds the old ones.
 _INSERT = """
@@ -67,5 +70,8 @@ def insert(cursor: Any, events: Sequence[EventRecord]) -> int:
     if not named:
         return 0
     tenants, ids, names = (list(column) for column in zip(*named, strict=True))
+    cursor.execute(_BY_KEY.format("off"))
     cursor.execute(_INSERT, [tenants, ids, names])
-    return int(cursor.rowcount)
+    count = int(cursor.rowcount)
+    cursor.execute(_BY_KEY.format("on"))
+    return count
