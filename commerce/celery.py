@@ -22,6 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 # The tasks that have no tenant, and why not.
 PLATFORM_TASKS = {
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
+    "commerce.jobs.tasks.revive": "visits every tenant, each in a scope of its own",
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
     "commerce.webhooks.tasks.deliver": "delivers for all tenants in turns, as the relay's role",
     "commerce.webhooks.tasks.prune": "visits every tenant, each in a scope of its own",
@@ -78,6 +79,7 @@ app.conf.update(
     beat_scheduler="commerce.jobs.schedule:SlotScheduler",
     beat_schedule={
         "forget-workers": {"task": "commerce.jobs.tasks.forget_workers", "schedule": Every(600)},
+        "revive-jobs": {"task": "commerce.jobs.tasks.revive", "schedule": Every(60)},
         "prune-webhooks": {"task": "commerce.webhooks.tasks.prune", "schedule": Every(3600, offset=37 * 60)},
         "take-up-installations": {
             "task": "commerce.webhooks.tasks.take_up_installations",

@@ -1,0 +1,126 @@
+"""Long jobs: their progress is seen, they can be stopped, and go on after their worker has died."""
+
+import pytest
+from django.db import connections
+
+from commerce.db.scope import tenant_scope
+from commerce.jobs import jobs, queues
+from commerce.jobs.models import Job
+from tests.workers.conftest import until
+from tests.workers.probe import jobs as probe
+
+
+def _get(shop, id) -> Job:
+    with tenant_scope(shop.id):
+        return Job.objects.get(id=id)
+
+
+def _start(shop, path, kind="test.count", **arguments):
+    with tenant_scope(shop.id):
+        return jobs.start(kind, {"path": path, "to": 5, **arguments}, total=5)
+
+
+def _age(shop, seconds: float) -> None:
+    with tenant_scope(shop.id), connections["default"].cursor() as cursor:
+        cursor.execute("UPDATE jobs_job SET seen_at = seen_at - make_interval(secs => %s)", [seconds])
+
+
+def test_a_job_is_done_by_a_worker_and_its_progress_seen(tenant, start_worker, notes):
+    path, read = notes
+    start_worker("bulk")
+    job_id = _start(tenant, path, seconds=0.5)
+    until(lambda: 0 < _get(tenant, job_id).done < 5, "progress")
+    assert _get(tenant, job_id).status == "running"
+    until(lambda: _get(tenant, job_id).status == "done", "the end")
+    job = _get(tenant, job_id)
+    assert (job.done, job.total, job.message, job.tries, job.state) == (5, 5, "counted 4", 1, {"next": 5})
+    assert [note["number"] for note in read("counted")] == [0, 1, 2, 3, 4]
+
+
+def test_a_job_whose_worker_died_goes_on_after_its_last_step(tenant, broker, start_worker, notes):
+    path, read = notes
+    start_worker("bulk")
+    job_id = _start(tenant, path, die_at=3)
+    until(lambda: len(read("counted")) == 3, "the first steps")
+    assert jobs.revive(tenant.id) == [], "it is not silent for long enough"
+    _age(tenant, 200)
+    until(lambda: jobs.revive(tenant.id) == [job_id], "its revival")
+    until(lambda: _get(tenant, job_id).status == "done", "the end")
+    assert [note["number"] for note in read("counted")] == [0, 1, 2, 3, 4], "no step twice"
+    assert (_get(tenant, job_id).done, _get(tenant, job_id).tries) == (5, 2)
+
+
+def test_a_job_that_kills_its_workers_fails_in_the_end_and_says_so(tenant, broker, notes):
+    path, _ = notes
+    job_id = _start(tenant, path)
+    with tenant_scope(tenant.id):
+        Job.objects.filter(id=job_id).update(status="running", tries=jobs.MOST_TRIES)
+    _age(tenant, 200)
+    assert jobs.revive(tenant.id) == []
+    job = _get(tenant, job_id)
+    assert (job.status, job.error) == ("failed", "Its worker died 3 times: it is not tried again.")
+    assert job.finished_at
+
+
+def test_cancelled_a_job_stops_at_its_next_step(tenant, start_worker, notes):
+    path, _ = notes
+    start_worker("bulk")
+    job_id = _start(tenant, path, seconds=0.5, to=1000)
+    until(lambda: _get(tenant, job_id).done > 0, "progress")
+    with tenant_scope(tenant.id):
+        jobs.cancel(job_id)
+    until(lambda: _get(tenant, job_id).status == "cancelled", "the end")
+    assert _get(tenant, job_id).done < 1000
+
+
+def test_cancelled_before_it_began_a_job_never_does(tenant, other_tenant, broker, notes):
+    path, read = notes
+    job_id = _start(tenant, path)
+    with tenant_scope(other_tenant.id), pytest.raises(jobs.JobNotFound):
+        jobs.cancel(job_id)
+    with tenant_scope(tenant.id):
+        jobs.cancel(job_id)
+    jobs.run(tenant.id, job_id)
+    assert (_get(tenant, job_id).status, read()) == ("cancelled", [])
+    with tenant_scope(tenant.id), pytest.raises(jobs.JobNotFound):
+        jobs.cancel(job_id)
+
+
+def test_a_worker_that_was_taken_for_dead_does_nothing_more(tenant, broker, notes):
+    path, read = notes
+    job_id = _start(tenant, path)
+
+    @jobs.handler("test.count")
+    def overtaken(job):
+        with job.step(done=1):
+            pass
+        _age(tenant, 200)
+        assert jobs.revive(tenant.id) == [job_id]
+        with job.step(done=1):
+            Job.objects.filter(id=job_id).update(message="must be undone")
+
+    try:
+        jobs.run(tenant.id, job_id)
+    finally:
+        jobs.handler("test.count")(probe.count)
+    job = _get(tenant, job_id)
+    assert (job.status, job.done, job.message) == ("queued", 1, "")
+    jobs.run(tenant.id, job_id)
+    jobs.run(tenant.id, job_id)
+    assert _get(tenant, job_id).status == "done"
+    assert len(read("counted")) == 5, "the second message found nothing to do"
+
+
+def test_what_goes_wrong_is_written_down(tenant, broker, notes):
+    path, _ = notes
+    for kind, error in (("test.fail", "ValueError: it went wrong"), ("no.such", "No function does jobs of the kind")):
+        job_id = _start(tenant, path, kind=kind)
+        with pytest.raises(Exception, match=error.split(": ")[-1]):
+            jobs.run(tenant.id, job_id)
+        job = _get(tenant, job_id)
+        assert (job.status, job.done) == ("failed", 0)
+        assert error in job.error
+
+
+def test_silence_is_longer_than_a_step_and_shorter_than_a_tasks_return():
+    assert 30 < jobs.SILENT_AFTER < queues.VISIBILITY_TIMEOUT
