@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # Workers are told at most so often that there is something to send, and rarely while the broker is away. They look
 # once more a while after they found nothing, and beat has them look besides.
-WAKE_EVERY = 0.2
+WAKE_EVERY = 0.5
 WAKE_AFTER_FAILURE = 5.0
 
 # The events are few of many: found by their key, whatever the statistics say.
