@@ -98,10 +98,11 @@ def resume_webhook(*, webhook_id: UUID, now: datetime, actor: str = "") -> None:
     _publish(webhook, "resumed", actor)
 
 
+# What an app was asked and answered at once is over: a payment must not be asked for again.
 _AGAIN = """
 UPDATE webhooks_delivery SET status = 'pending', next_at = statement_timestamp(), leased_until = NULL,
        tried_since = NULL, finished_at = NULL, error = ''
-WHERE {where} AND status <> 'pending'
+WHERE {where} AND status <> 'pending' AND webhook_id IN (SELECT id FROM webhooks_webhook WHERE NOT is_sync)
 """
 
 # Events of which the webhook has no delivery: from before it was made, or pruned since.
