@@ -68,6 +68,12 @@ def update_webhook(*, webhook_id: UUID, wanted: Wanted, permissions: Collection[
 def delete_webhook(*, webhook_id: UUID, actor: str = "") -> None:
     """Delete a webhook with its deliveries. Raises WebhookNotFound."""
     webhook = _lock(webhook_id)
+    # Not by the ORM, which would read all of them first.
+    _execute(
+        "DELETE FROM webhooks_attempt WHERE delivery_id IN (SELECT id FROM webhooks_delivery WHERE webhook_id = %s)",
+        [webhook_id],
+    )
+    _execute("DELETE FROM webhooks_delivery WHERE webhook_id = %s", [webhook_id])
     webhook.delete()
     webhook.id, webhook.version = webhook_id, webhook.version + 1
     _publish(webhook, "deleted", actor)

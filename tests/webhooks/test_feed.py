@@ -1,3 +1,4 @@
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ from django.db import connections
 from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
+from commerce.webhooks import feed
 from commerce.webhooks.feed import Cursor, read_cursor
 from tenants import operations as tenant_operations
 from tests.webhooks.conftest import changed, publish
@@ -144,7 +146,21 @@ def test_a_cursor_is_read_as_it_was_written():
     assert read_cursor(str(fresh)) == fresh
 
 
-def test_a_page_is_one_statement_by_the_index(tenant, pull, count_sql):
+def test_a_page_is_found_by_the_index(tenant):
+    publish(tenant, *(changed() for _ in range(50)))
+    with (
+        tenant_scope(tenant.id, read_only=True, along_indexes=True),
+        connections["default"].cursor() as cursor,
+    ):
+        cursor.execute(f"EXPLAIN {feed._PAGE}", [1, 1, ["catalog.product.updated"], 10])
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan using outbox_event_feed" in plan
+    assert "Sort" not in plan
+    (condition,) = re.findall(r"Index Cond: (.*?)  +Filter", plan)
+    assert all(words in condition for words in ("tenant_id = ", "ROW(xid,", "xid < "))
+
+
+def test_a_page_is_one_statement(tenant, pull, count_sql):
     token = make_token(tenant)
     publish(tenant, changed())
     quiet(pull, tenant, token)
