@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 
 from commerce import celery
-from commerce.db.tasks import TenantTask
+from commerce.db.tasks import TenantWork
 from tests.outbox.conftest import PROJECT, new_event, publish, wait_until
 from tests.outbox.recorder import tasks
 
@@ -136,6 +136,6 @@ def test_every_task_of_the_project_either_names_its_tenant_or_is_beats():
     without = {
         name
         for name, task in celery.app.tasks.items()
-        if not isinstance(task, TenantTask) and not name.startswith(("celery.", "tests."))
+        if not isinstance(task, TenantWork) and not name.startswith(("celery.", "tests."))
     }
     assert without <= {entry["task"] for entry in celery.app.conf.beat_schedule.values()}
