@@ -1,5 +1,7 @@
 """Apps at the GraphQL door: who is let in, what they may do, and that it ends with the next request."""
 
+from uuid import uuid4
+
 import pytest
 
 from commerce.db.scope import tenant_scope
@@ -77,6 +79,7 @@ def test_an_app_is_known_by_its_token(ask, tenant, made, headers):
         lambda token: {"authorization": f"Bearer {token}x"},
         lambda token: {"authorization": f"Bearer {token.partition('.')[2]}"},
         lambda token: {"authorization": f"Bearer {token.partition('.')[0]}."},
+        lambda token: {"authorization": f"Bearer {uuid4()}.{token.partition('.')[2]}"},
         lambda token: {"authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"},
         lambda token: {"authorization": f"Bearer {token}", "authorization-bearer": "nonsense"},
     ],
