@@ -197,6 +197,7 @@ def test_a_url_that_is_none(url):
         ("https://shop.example:443/", "shop.example", 443, "/", "shop.example"),
         ("https://shop.example:8443?x", "shop.example", 8443, "/?x", "shop.example:8443"),
         ("http://BÜcher.example/ä?ö=%20", "xn--bcher-kva.example", 80, "/%C3%A4?%C3%B6=%20", "xn--bcher-kva.example"),
+        ("http://ｓhop。example/", "shop.example", 80, "/", "shop.example"),
         ("http://faß.example/", "xn--fa-hia.example", 80, "/", "xn--fa-hia.example"),
         ("http://[2606:4700:0::1]:8080//a", "2606:4700::1", 8080, "//a", "[2606:4700::1]:8080"),
         ("http://1.1.1.1/http://127.0.0.1/", "1.1.1.1", 80, "/http://127.0.0.1/", "1.1.1.1"),

@@ -207,8 +207,7 @@ def test_the_first_key_is_made_once(tenant):
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(ask, range(8)))
     assert len(found) == 1
-    with tenant_scope(tenant.id):
-        assert len(signing_keys.list_signing_keys(timezone.now())) == 1
+    assert len(keys.public_keys(tenant.id, timezone.now())) == 1
 
 
 def test_of_two_keys_at_once_one_is_kept(tenant):
