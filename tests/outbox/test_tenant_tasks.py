@@ -129,13 +129,3 @@ def test_called_directly_a_tenants_task_runs_in_its_scope_too(tenant, tmp_path):
     publish(tenant, new_event(event_type="test.mine"))
     tasks.look(tenant_id=tenant.id, path=str(tmp_path / "seen"))
     assert json.loads((tmp_path / "seen").read_text())["types"] == ["test.mine"]
-
-
-def test_every_task_of_the_project_either_names_its_tenant_or_is_beats():
-    celery.app.loader.import_default_modules()
-    without = {
-        name
-        for name, task in celery.app.tasks.items()
-        if not isinstance(task, TenantWork) and not name.startswith(("celery.", "tests."))
-    }
-    assert without <= {entry["task"] for entry in celery.app.conf.beat_schedule.values()}

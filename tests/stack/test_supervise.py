@@ -60,7 +60,7 @@ def test_cache_evicts_and_broker_does_not(redis_stack):
 
 def test_no_process_knows_more_than_it_needs(shared_stack):
     known = {}
-    for name in ("web", "worker", "webhooks", "relay", "beat"):
+    for name in ("web", "worker", "webhooks", "bulk", "relay", "beat"):
         pid = shared_stack.state.processes[name].identity.pid
         entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         known[name] = {entry.split("=", 1)[0] for entry in entries if "postgresql://" in entry}

@@ -1,5 +1,7 @@
 """Long jobs: their progress is seen, they can be stopped, and go on after their worker has died."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connections
 
@@ -88,7 +90,7 @@ def test_cancelled_before_it_began_a_job_never_does(tenant, other_tenant, broker
 
 def test_a_worker_that_was_taken_for_dead_does_nothing_more(tenant, broker, notes):
     path, read = notes
-    job_id = _start(tenant, path)
+    job_id, other = _start(tenant, path), uuid4()
 
     @jobs.handler("test.count")
     def overtaken(job):
@@ -96,6 +98,8 @@ def test_a_worker_that_was_taken_for_dead_does_nothing_more(tenant, broker, note
             pass
         _age(tenant, 200)
         assert jobs.revive(tenant.id) == [job_id]
+        with tenant_scope(tenant.id):  # as another worker takes it
+            Job.objects.filter(id=job_id).update(status="running", holder=other)
         with job.step(done=1):
             Job.objects.filter(id=job_id).update(message="must be undone")
 
@@ -104,7 +108,9 @@ def test_a_worker_that_was_taken_for_dead_does_nothing_more(tenant, broker, note
     finally:
         jobs.handler("test.count")(probe.count)
     job = _get(tenant, job_id)
-    assert (job.status, job.done, job.message) == ("queued", 1, "")
+    assert (job.status, job.holder, job.done, job.message) == ("running", other, 1, "")
+    _age(tenant, 200)
+    assert jobs.revive(tenant.id) == [job_id]
     jobs.run(tenant.id, job_id)
     jobs.run(tenant.id, job_id)
     assert _get(tenant, job_id).status == "done"
