@@ -13,7 +13,6 @@ import pytest
 from django.db import connections
 
 from commerce import celery
-from commerce.db.tasks import TenantWork
 from tests.outbox.conftest import PROJECT, new_event, publish, wait_until
 from tests.outbox.recorder import tasks
 
