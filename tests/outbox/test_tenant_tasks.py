@@ -53,7 +53,7 @@ def worker(broker, tmp_path_factory):
     yield log
     process.terminate()
     assert process.wait(30) == 0
-    celery.app.close()
+    celery.app._pool = celery.app.amqp._producer_pool = None  # closed, the app would take no further tasks
 
 
 @pytest.fixture
