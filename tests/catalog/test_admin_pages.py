@@ -42,7 +42,7 @@ def test_nothing_but_tenants_models_is_registered():
     assert all(is_tenant_owned(model) for model in MODELS)
     assert [
         *("attribute", "attributevalue", "category", "collection", "collectionproduct", "product", "producttype"),
-        *("stock", "translation", "variant", "warehouse", "channel", "permissiongroup", "user"),
+        *("stock", "translation", "variant", "warehouse", "app", "channel", "permissiongroup", "user"),
     ] == NAMES
 
 
