@@ -102,9 +102,17 @@ def test_no_server_at_all_and_both_back(servers: Servers, running: Running):
     servers.kill("standby")
     servers.kill("primary")
     try:
-        found = running.load.until(lambda found: found.get("reads_unavailable"))
+        found = running.load.until(lambda found: found.get("writes_unavailable"))
         assert "writes" not in found
         assert is_ready(running, 503, "unavailable")
+        # What is kept is served on; a caller with credentials is not, and asks a database.
+        asked = requests.post(
+            f"{running.web.url}/graphql/",
+            json={"query": '{ channel(slug: "default-channel") { name } }'},
+            headers={"Host": running.load.host, "Authorization": "Basic none"},
+            timeout=10,
+        )
+        assert (asked.status_code, asked.headers["Retry-After"]) == (503, "2")
     finally:
         servers.start("primary")
         servers.start("standby")
