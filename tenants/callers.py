@@ -6,14 +6,10 @@ every process. A request without credentials costs nothing.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from django.http import HttpRequest
 
-from commerce.cache import versions
-from commerce.cache.versions import Seen
-from commerce.db import replicas
-from commerce.db.positions import AHEAD_OF_ALL, Position
+from commerce.cache.remembered import Remembered
 from commerce.db.scope import tenant_scope
 from tenants import queries
 from tenants.queries import AppRow, TenantRecord
@@ -21,9 +17,6 @@ from tenants.tokens import digest_of, split_token
 
 # Headers that tell who is asking; the second counts where both are sent.
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_AUTHORIZATION_BEARER")
-TOPICS = ("apps",)
-# Shops whose tokens one process keeps; beyond that it begins anew.
-MOST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +35,7 @@ class Caller:
 ANONYMOUS = Caller()
 
 
-class _Kept(NamedTuple):
-    callers: dict[str, Caller]
-    since: Position
-
-
-_kept: dict[int, _Kept] = {}
+_tokens: Remembered[int, dict[str, Caller]] = Remembered(["apps"], most=2_000)  # shops
 
 
 def authenticate(request: HttpRequest, shop: TenantRecord) -> Caller:
@@ -73,31 +61,13 @@ def _token(request: HttpRequest) -> str | None:
 
 def _callers(tenant: int) -> dict[str, Caller]:
     """Return who may ask a tenant, by the digests of their tokens, as it is now."""
-    seen = versions.look(tenant, TOPICS)
-    kept = _kept.get(tenant)
-    if kept and seen and seen.newest <= kept.since:
-        return kept.callers
-    callers, is_current = _read(tenant, seen)
-    if seen is None or not is_current:
-        _kept.pop(tenant, None)
-    else:
-        if len(_kept) >= MOST:
-            _kept.clear()
-        _kept[tenant] = _Kept(callers, seen.since)
-    return callers
 
-
-def _read(tenant: int, seen: Seen | None) -> tuple[dict[str, Caller], bool]:
-    """Return a tenant's callers, and whether they were read where everything is that was seen to be published."""
-    since = seen.since if seen else AHEAD_OF_ALL
-
-    def read(alias: str) -> tuple[dict[str, Caller], bool]:
-        is_current = replicas.has_replayed(alias, since)
+    def read(alias: str) -> dict[str, Caller]:
         with tenant_scope(tenant, read_only=True, using=alias):
             found = queries.list_active_tokens()
-        return {digest: Caller(app, permissions_of(app)) for digest, app in found.items()}, is_current
+        return {digest: Caller(app, permissions_of(app)) for digest, app in found.items()}
 
-    return replicas.reading(read, ideally=since)
+    return _tokens.get(tenant, tenant=tenant, read=read)
 
 
 def permissions_of(app: AppRow) -> frozenset[str]:

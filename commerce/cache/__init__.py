@@ -2,7 +2,7 @@
 
     keys.Key(…).digest()                what an answer is kept under
     responses.Entry.of(…).lookup()      a Hit, a Miss or a Bypass; then `wait`, `store` or `release`
-    versions.look(tenant, topics)       for what a process keeps in its own memory
+    remembered.Remembered(topics, most) what a process keeps in its own memory, by versions.look
     versions.publisher                  is told of every transaction around its COMMIT
     settling.settle()                   ends what killed writers have begun; the relay calls it every second
 

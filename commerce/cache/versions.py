@@ -55,24 +55,7 @@ def look(tenant: int, topics: Collection[str]) -> Seen | None:
         if reply[0] != b"unfounded":
             break
         found(known.system_id, tenant, reply[1])
-    return read_look(reply)
-
-
-def add_look(pipeline: Any, tenant: int, topics: Collection[str]) -> bool:
-    """Add a look to a pipeline, as one command whose result is for `read_look`; return False where it cannot be."""
-    known = cluster()
-    if known is None:
-        return False
-    call = _look(known, tenant, topics, uuid4().hex)
-    call.script.add_to(pipeline, call.keys, call.arguments)
-    return True
-
-
-def read_look(reply: Any) -> Seen | None:
-    """Return what a look in a pipeline showed; after None a `look` of its own tells more."""
-    if isinstance(reply, Exception) or reply[0] != b"sound":
-        return None
-    return Seen(keys.read_position(reply[1]), keys.read_position(reply[2]))
+    return Seen(keys.read_position(reply[1]), keys.read_position(reply[2])) if reply[0] == b"sound" else None
 
 
 def _look(known: Cluster, tenant: int, topics: Collection[str], nonce: str) -> Call:

@@ -8,8 +8,8 @@ from tests.factories.tenants import platform
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process(monkeypatch):
-    monkeypatch.setattr(hosts, "_kept", {})
+def _fresh_process():
+    hosts._hosts.forget()
 
 
 def test_a_host_is_asked_of_the_database_once(tenant, count_sql):
@@ -48,7 +48,7 @@ def test_without_redis_the_database_is_asked_each_time(tenant, count_sql, monkey
 
 
 def test_no_more_hosts_are_kept_than_stated(tenant, other_tenant, monkeypatch):
-    monkeypatch.setattr(hosts, "MOST", 1)
+    monkeypatch.setattr(hosts._hosts, "most", 1)
     hosts.find(tenant.host)
     hosts.find(other_tenant.host)
-    assert len(hosts._kept) == 1
+    assert len(hosts._hosts) == 1
