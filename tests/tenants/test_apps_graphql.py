@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from commerce.cache import versions
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
-from tenants import callers, operations
+from tenants import operations
 from tenants.models import App, AppToken, Channel
 from tests.factories.tenants import make_app
 
@@ -141,7 +142,7 @@ def test_a_process_asks_for_tokens_once(ask, tenant, made, count_sql):
 
 def test_without_redis_each_request_asks_the_database(ask, tenant, made, monkeypatch, count_sql):
     ask(tenant, WHO, made.text)
-    monkeypatch.setattr(callers.versions, "look", lambda *args: None)
+    monkeypatch.setattr(versions, "look", lambda *args: None)
     for _ in range(2):
         with count_sql() as statements:
             assert ask(tenant, WHO, made.text)["data"]["app"]["name"] == "Stock"
