@@ -35,8 +35,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "MANAGE_CHECKOUTS": (),
     "MANAGE_DISCOUNTS": (),
     "MANAGE_GIFT_CARD": (),
-    "MANAGE_MENUS": (),
-    "MANAGE_PAGES": (),
+    "MANAGE_MENUS": ("catalog.menu", "catalog.menuitem"),
+    "MANAGE_PAGES": ("catalog.page", "catalog.pagevalue"),
     "MANAGE_SHIPPING": (),
     "MANAGE_PLUGINS": (),
     "HANDLE_PAYMENTS": (),
@@ -45,13 +45,20 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "IMPERSONATE_USER": (),
     "MANAGE_OBSERVABILITY": (),
     "MANAGE_ORDERS_IMPORT": (),
-    "MANAGE_PAGE_TYPES_AND_ATTRIBUTES": (),
+    "MANAGE_PAGE_TYPES_AND_ATTRIBUTES": (
+        "catalog.pagetype",
+        "catalog.pagetypeattribute",
+        "catalog.attribute",
+        "catalog.attributevalue",
+    ),
     "MANAGE_TAXES": (),
 }
 
 # Dialect permission → models that its holder may look at besides, as their own pages refer to them.
 VIEWS: dict[str, tuple[str, ...]] = {
     "MANAGE_PRODUCTS": ("catalog.producttype", "catalog.attribute", "catalog.attributevalue"),
+    "MANAGE_PAGES": ("catalog.pagetype", "catalog.attribute", "catalog.attributevalue"),
+    "MANAGE_MENUS": ("catalog.category", "catalog.collection", "catalog.page"),
 }
 
 

@@ -16,6 +16,8 @@ from catalog.models.groups import (
 from catalog.models.imports import ImportProblem, ImportRun
 from catalog.models.listings import Listing, ListingName
 from catalog.models.media import Media, VariantMedia
+from catalog.models.menus import Menu, MenuItem
+from catalog.models.pages import Page, PageType, PageTypeAttribute, PageValue
 from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
 from catalog.models.stock import Stock, Warehouse, WarehouseChannel
 from catalog.models.translations import Translation
@@ -32,6 +34,12 @@ __all__ = [
     "Listing",
     "ListingName",
     "Media",
+    "Menu",
+    "MenuItem",
+    "Page",
+    "PageType",
+    "PageTypeAttribute",
+    "PageValue",
     "Product",
     "ProductGroup",
     "ProductPublication",

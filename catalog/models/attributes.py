@@ -43,6 +43,13 @@ class Attribute(WithMetadata, TenantModel):
         PRODUCT_TYPE = "product-type"
         PAGE_TYPE = "page-type"
 
+    class EntityType(models.TextChoices):
+        PRODUCT = "Product"
+        PRODUCT_VARIANT = "ProductVariant"
+        CATEGORY = "Category"
+        COLLECTION = "Collection"
+        PAGE = "Page"
+
     # Types whose values a merchant lists beforehand and a customer may choose from.
     CHOICE_TYPES = frozenset({InputType.DROPDOWN, InputType.MULTISELECT, InputType.SWATCH})
 
@@ -50,6 +57,8 @@ class Attribute(WithMetadata, TenantModel):
     name = models.CharField(max_length=255)
     input_type = models.CharField(max_length=20, choices=InputType.choices, default=InputType.DROPDOWN)
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.PRODUCT_TYPE)
+    # Of a reference: the kind that its values lead to; "": any.
+    entity_type = models.CharField(max_length=20, choices=EntityType.choices, blank=True)
     unit = models.CharField(max_length=50, blank=True)
     value_required = models.BooleanField(default=False)
     visible_in_storefront = models.BooleanField(default=True)

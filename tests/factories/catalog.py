@@ -15,6 +15,12 @@ from catalog.models import (
     CollectionProduct,
     CollectionPublication,
     Media,
+    Menu,
+    MenuItem,
+    Page,
+    PageType,
+    PageTypeAttribute,
+    PageValue,
     Product,
     ProductPublication,
     ProductType,
@@ -197,6 +203,39 @@ def make_media(product: Product, *, variants: Sequence[Variant] = (), **fields: 
     for variant in variants:
         VariantMedia.objects.create(variant=variant, media=made)
     return made
+
+
+def make_page_type(name: str = "Article", *, attributes: Sequence[Attribute] = (), **fields: Any) -> PageType:
+    """Make a page type whose pages have these attributes."""
+    made = PageType.objects.create(name=name, slug=fields.pop("slug", None) or _slug(name), **fields)
+    for position, attribute in enumerate(attributes):
+        PageTypeAttribute.objects.create(page_type=made, attribute=attribute, position=position)
+    return made
+
+
+def make_page(title: str = "About us", *, values: Sequence[AttributeValue] = (), **fields: Any) -> Page:
+    """Make a page, published at once unless told otherwise, with these values."""
+    made = Page.objects.create(
+        title=title,
+        slug=fields.pop("slug", None) or _slug(title),
+        page_type=fields.pop("page_type", None) or PageType.objects.first() or make_page_type(),
+        content=fields.pop("content", editorjs(f"All about {title}.")),
+        **{"is_published": True, **fields},
+    )
+    for position, value in enumerate(values):
+        PageValue.objects.create(page=made, value=value, position=position)
+    return made
+
+
+def make_menu(name: str = "Main menu", **fields: Any) -> Menu:
+    """Make a menu without items."""
+    return Menu.objects.create(name=name, slug=fields.pop("slug", None) or _slug(name), **fields)
+
+
+def make_menu_item(menu: Menu, name: str = "Home", *, parent: MenuItem | None = None, **fields: Any) -> MenuItem:
+    """Make an item of a menu; `category`, `collection`, `page` or `url` is where it leads."""
+    level = 0 if parent is None else parent.level + 1
+    return MenuItem.objects.create(menu=menu, name=name, parent=parent, level=level, **fields)
 
 
 def make_translation(instance: Any, language: str, *, kind: str | None = None, **words: Any) -> Translation:

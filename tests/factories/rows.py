@@ -139,4 +139,11 @@ def _catalogue(shop: Shop) -> None:
         )
         catalog.make_translation(product, "nl", name=f"Hemd {word}")
     summer = {"slug": f"summer-{word}", "external_reference": f"summer-{word}"}
-    catalog.make_collection(f"Summer {word}", products=products, **summer)
+    collection = catalog.make_collection(f"Summer {word}", products=products, **summer)
+    topic = catalog.make_attribute(f"Topic {word}", slug=f"topic-{word}", kind="page-type", values=[f"News {word}"])
+    article = catalog.make_page_type(f"Article {word}", slug=f"article-{word}", attributes=[topic])
+    about = catalog.make_page(f"About {word}", slug=f"about-{word}", page_type=article, values=[topic.values.all()[0]])
+    menu = catalog.make_menu(f"Menu {word}", slug=f"menu-{word}")
+    home = catalog.make_menu_item(menu, f"Home {word}", url=f"https://{word}.example/")
+    for target in ({"category": root}, {"collection": collection}, {"page": about}):
+        catalog.make_menu_item(menu, f"{next(iter(target))} {word}", parent=home, **target)
