@@ -31,6 +31,8 @@ class Tenant(models.Model):
     limits = models.JSONField(default=dict, blank=True)
     plan = models.CharField(max_length=50, default="standard")
     documents_only = models.BooleanField(default=False)
+    # Where its webhooks and apps may be besides the public internet, for development; an operator's to give.
+    allowed_targets = models.JSONField(default=list, blank=True)
     # Raised whenever trusted documents or storefront tokens change: processes keep both by this number.
     door_version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -255,6 +255,12 @@ def find_token(app_id: UUID, last_four: str) -> AppToken | None:
     return found[0] if len(found) == 1 else None
 
 
+def list_allowed_targets() -> list[str]:
+    """Return where the scope's tenant may have requests sent besides the public internet; an operator says so."""
+    allowed: list[str] = Tenant.objects.values_list("allowed_targets", flat=True).get(id=current_tenant_id())
+    return allowed
+
+
 def get_public_id() -> UUID:
     """Return the public id of the scope's tenant."""
     public_id: UUID = Tenant.objects.values_list("public_id", flat=True).get(id=current_tenant_id())

@@ -31,7 +31,7 @@ from commerce.webhooks.events import EVENTS
 from commerce.webhooks.payloads import make_plain_payload
 from commerce.webhooks.queries import Endpoint
 from commerce.webhooks.retries import Verdict
-from commerce.webhooks.sending import Kind, Outgoing, SendError, Timeouts, send
+from commerce.webhooks.sending import Kind, Outgoing, SendError, Timeouts, allow_list, send
 from commerce.webhooks.signing import Key, delivery_headers, sign, sign_with_secret
 
 logger = logging.getLogger("commerce.webhooks")
@@ -219,7 +219,7 @@ def deliver(ready: Ready, timeouts: Timeouts) -> Report:
     began, clock = timezone.now(), time.monotonic()
     try:
         request = _request(ready)
-        answer = send(request, timeout=timeouts)
+        answer = send(request, timeout=timeouts, allow=allow_list(endpoint.allowed_targets))
     except SendError as error:
         verdict = retries.judge(None, is_refused=error.kind == Kind.ADDRESS)
         return _report(claimed, verdict, began, clock, error=str(error))

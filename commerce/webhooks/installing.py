@@ -20,7 +20,7 @@ from commerce.errors import DomainError
 from commerce.webhooks import operations
 from commerce.webhooks.manifests import SCHEMA_VERSION, BadManifest, Manifest, check_sync_permissions, read_manifest
 from commerce.webhooks.models import Webhook
-from commerce.webhooks.sending import Outgoing, Response, SendError, Timeouts, allow_list, check_url, send
+from commerce.webhooks.sending import AllowList, Outgoing, Response, SendError, Timeouts, allow_list, check_url, send
 from tenants import operations as tenants
 from tenants import queries
 from tenants.queries import InstallationRow
@@ -46,9 +46,9 @@ class HandshakeFailed(DomainError):
 
 
 def check_manifest_url(url: str) -> None:
-    """Raise DomainError for an address that nothing may be fetched from."""
+    """Raise DomainError for an address that nothing may be fetched from for the scope's tenant."""
     try:
-        check_url(url, allow_list())
+        check_url(url, allow_list(queries.list_allowed_targets()))
     except SendError as error:
         raise DomainError(error.message, code="INVALID_URL_FORMAT", field="manifest_url") from error
 
@@ -79,7 +79,8 @@ def install(*, tenant_id: int, installation_id: UUID, now: datetime) -> Installa
 
 
 def _install(tenant_id: int, order: InstallationRow) -> None:
-    manifest = _fetch(order.manifest_url)
+    allow = allowed_for(tenant_id)
+    manifest = fetch_manifest(order.manifest_url, allow)
     with tenant_scope(tenant_id):
         app_id, token = tenants.add_installing_app(
             installation_id=order.id, fields=manifest.fields, asked=manifest.permissions
@@ -87,15 +88,21 @@ def _install(tenant_id: int, order: InstallationRow) -> None:
         webhooks = _add_webhooks(app_id, manifest)
         api_url = settings.WEBHOOK_API_URL.format(host=queries.get_primary_host())
     if manifest.token_target_url:
-        _hand_over(manifest.token_target_url, token, api_url)
+        _hand_over(manifest.token_target_url, token, api_url, allow)
     with tenant_scope(tenant_id):
         Webhook.objects.filter(id__in=webhooks).update(is_active=True)
         tenants.finish_installation(installation_id=order.id)
     logger.info("App %s was installed.", manifest.fields["identifier"], extra={"tenant": tenant_id})
 
 
-def _fetch(url: str) -> Manifest:
-    allow = allow_list()
+def allowed_for(tenant_id: int) -> AllowList:
+    """Return where a tenant's apps may be; call it outside any scope."""
+    with tenant_scope(tenant_id, read_only=True):
+        return allow_list(queries.list_allowed_targets())
+
+
+def fetch_manifest(url: str, allow: AllowList) -> Manifest:
+    """Return what the manifest at an address says, or raise DomainError; call it outside any scope."""
     headers = {"Accept": "application/json", "Saleor-Schema-Version": SCHEMA_VERSION}
     request = Outgoing(url, headers, method="GET", once=True)
     try:
@@ -127,7 +134,7 @@ def _add_webhooks(app_id: UUID, manifest: Manifest) -> list[UUID]:
     return made
 
 
-def _hand_over(url: str, token: str, api_url: str) -> None:
+def _hand_over(url: str, token: str, api_url: str, allow: AllowList) -> None:
     """Give an app its token, and wait for it to accept."""
     domain = api_url.partition("://")[2].partition("/")[0]
     headers = {
@@ -139,7 +146,7 @@ def _hand_over(url: str, token: str, api_url: str) -> None:
     }
     request = Outgoing(url, headers, orjson.dumps({"auth_token": token}), once=True)
     try:
-        answer = send(request, timeout=TOKEN_TIMEOUTS, allow=allow_list(), limit=ANSWER_LIMIT)
+        answer = send(request, timeout=TOKEN_TIMEOUTS, allow=allow, limit=ANSWER_LIMIT)
     except SendError as error:
         raise HandshakeFailed(error.message, field="tokenTargetUrl") from error
     if not answer.is_success:

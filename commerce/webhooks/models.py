@@ -113,6 +113,12 @@ class Delivery(TenantRow):
                 fields=["tenant_id", "webhook", "next_at", "position"],
                 condition=models.Q(status="pending"),
             ),
+            # Those that were never delivered, the newest event of a webhook first: to count and to look at.
+            models.Index(
+                name="webhook_delivery_failed",
+                fields=["tenant_id", "webhook", "event_id"],
+                condition=models.Q(status__in=["dead", "skipped"]),
+            ),
             # The unfinished deliveries before and after this one, to the same webhook and of the same object.
             models.Index(
                 name="webhook_delivery_object",

@@ -15,6 +15,9 @@ from commerce.webhooks.events import ANY, BY_TYPE, EVENTS
 from commerce.webhooks.models import Webhook
 from commerce.webhooks.payloads import check_subscription
 from commerce.webhooks.sending import SendError, allow_list, check_headers, check_url
+from commerce.webhooks.targets import check_entries
+from tenants import operations as tenants
+from tenants import queries as tenant_queries
 
 
 class WebhookNotFound(DomainError):
@@ -63,6 +66,22 @@ def update_webhook(*, webhook_id: UUID, wanted: Wanted, permissions: Collection[
     webhook.refresh_from_db(fields=["version"])
     _publish(webhook, "updated", actor)
     return webhook
+
+
+def allow_targets(*, slug: str, entries: Collection[str], is_production: bool) -> list[str]:
+    """Let a tenant's webhooks and apps be at these addresses although they are not public; return what it is now.
+
+    For operators, inside `all_tenants`. Raises DomainError for an entry that cannot be read or that leads to
+    credentials of machines, and for any in production: `is_production` says that nobody has insisted there.
+    """
+    checked = check_entries(entries)
+    if checked and is_production:
+        raise DomainError(
+            "This is production, where entries open our own network to the tenant; --yes-production insists.",
+            field="targets",
+        )
+    allowed: list[str] = tenants.set_allowed_targets(slug=slug, entries=checked).allowed_targets
+    return allowed
 
 
 def delete_webhook(*, webhook_id: UUID, actor: str = "") -> None:
@@ -221,7 +240,7 @@ def _check(wanted: Wanted, permissions: Collection[str]) -> None:
         if len(getattr(wanted, name)) > 255:
             raise DomainError("It has more than 255 characters.", field=name)
     try:
-        check_url(wanted.target_url, allow_list())
+        check_url(wanted.target_url, allow_list(tenant_queries.list_allowed_targets()))
     except SendError as error:
         raise DomainError(error.message, field="target_url") from error
     check_headers(wanted.custom_headers or {})

@@ -26,12 +26,13 @@ class Endpoint:
     permissions: frozenset[str]
     host: str
     public_id: UUID
+    allowed_targets: tuple[str, ...] = ()
 
 
 _ENDPOINTS = """
 SELECT w.id, w.target_url, w.secret, w.custom_headers, w.is_active AND a.is_active, a.permissions,
        coalesce((SELECT d.host FROM tenants_domain d WHERE d.tenant_id = w.tenant_id
-                 ORDER BY d.is_primary DESC, d.id LIMIT 1), ''), t.public_id
+                 ORDER BY d.is_primary DESC, d.id LIMIT 1), ''), t.public_id, t.allowed_targets
 FROM webhooks_webhook w JOIN tenants_app a ON a.tenant_id = w.tenant_id AND a.id = w.app_id
 JOIN tenants_tenant t ON t.id = w.tenant_id WHERE w.id = ANY(%s)
 """
@@ -43,10 +44,10 @@ def list_endpoints(webhook_ids: list[UUID]) -> dict[UUID, Endpoint]:
 
 
 def _endpoint(
-    id_: UUID, url: str, secret: str, headers: str, is_active: bool, permissions: str, host: str, public_id: UUID
+    id_: UUID, url: str, secret: str, headers: str, is_active: bool, may: str, host: str, public_id: UUID, allowed: str
 ) -> Endpoint:
-    may = frozenset(orjson.loads(permissions))
-    return Endpoint(id_, url, secret, orjson.loads(headers), is_active, may, host, public_id)
+    loaded = orjson.loads(headers), is_active, frozenset(orjson.loads(may))
+    return Endpoint(id_, url, secret, *loaded, host, public_id, tuple(orjson.loads(allowed)))
 
 
 def list_webhooks() -> list[Webhook]:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -30,7 +30,7 @@ from commerce.errors import DomainError
 from commerce.webhooks import keys
 from commerce.webhooks.breaker import Breaker, Rules
 from commerce.webhooks.models import Attempt, Delivery, Webhook
-from commerce.webhooks.sending import Outgoing, Response, SendError, Timeouts, send
+from commerce.webhooks.sending import AllowList, Outgoing, Response, SendError, Timeouts, allow_list, send
 from commerce.webhooks.signing import Key, delivery_headers, sign, sign_with_secret
 from commerce.webhooks.sync_events import SYNC_EVENTS
 from tenants import queries
@@ -93,6 +93,7 @@ class _Asking(Generic[T]):
     question: Question
     tenant_id: int
     api_url: str
+    allowed: AllowList
     key: Key | None
     read: Callable[[object], T]
     fallback: T
@@ -122,12 +123,12 @@ def call(
     """
     _refuse_transaction()
     ends = time.monotonic() + deadline
-    bodies, api_url = _prepare(question, tenant_id, make_payload, app_identifier)
+    bodies, api_url, allowed = _prepare(question, tenant_id, make_payload, app_identifier)
     if not bodies:
         return []
     needs_key = any(not listener.secret for listener, _ in bodies)
     key = keys.signing_key(tenant_id, timezone.now()) if needs_key else None
-    asking = _Asking(question, tenant_id, api_url, key, read, fallback, ends, rules)
+    asking = _Asking(question, tenant_id, api_url, allowed, key, read, fallback, ends, rules)
     if len(bodies) == 1:
         outcomes = [_ask(asking, *bodies[0])]
     else:
@@ -144,8 +145,8 @@ def _refuse_transaction() -> None:
 
 def _prepare(
     question: Question, tenant_id: int, make_payload: Callable[[Listener], bytes], app_identifier: str | None
-) -> tuple[list[tuple[Listener, bytes]], str]:
-    """Return who is to be asked with what, and the API's address as apps know it."""
+) -> tuple[list[tuple[Listener, bytes]], str, AllowList]:
+    """Return who is to be asked with what, the API's address as apps know it, and where the tenant's apps may be."""
     needed = SYNC_EVENTS[question.event]
     with tenant_scope(tenant_id, read_only=True):
         found = Webhook.objects.filter(
@@ -156,7 +157,8 @@ def _prepare(
         listeners = map(_listener, found.select_related("app").order_by("name", "id"))
         bodies = [(each, make_payload(each)) for each in listeners if needed & each.permissions]
         api_url = settings.WEBHOOK_API_URL.format(host=queries.get_primary_host()) if bodies else ""
-    return bodies, api_url
+        allowed = allow_list(queries.list_allowed_targets() if bodies else ())
+    return bodies, api_url, allowed
 
 
 def _listener(webhook: Webhook) -> Listener:
@@ -221,7 +223,7 @@ def _send(asking: _Asking[T], listener: Listener, body: bytes) -> Response:
     named = delivery_headers(event=asking.question.event, domain=domain, api_url=asking.api_url, signature=signature)
     request = Outgoing(listener.target_url, {**listener.custom_headers, **named}, body, once=True)
     left = max(asking.left(), 0.001)
-    return send(request, timeout=Timeouts(connect=min(2.0, left), total=left), limit=ANSWER_LIMIT)
+    return send(request, timeout=Timeouts(connect=min(2.0, left), total=left), allow=asking.allowed, limit=ANSWER_LIMIT)
 
 
 def _parse(response: Response) -> object:
@@ -253,7 +255,7 @@ def _delivery(asking: _Asking[T], outcome: _Outcome[T]) -> Delivery:
     return Delivery(
         id=new_id(),
         webhook_id=outcome.answer.listener.webhook_id,
-        event_id=uuid4(),
+        event_id=new_id(),
         event_type=question.event,
         object_kind=question.object_kind,
         object_id=question.object_id,

@@ -124,6 +124,8 @@ _NOT_PUBLIC_6 = tuple(
     for network in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20")
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# In which any IPv4 address can be written.
+_CARRIERS = (_NAT64, ipaddress.IPv6Network("::ffff:0:0/96"))
 # Where machines, and tasks, are told who they are and given credentials. Nobody's name for it opens these.
 _NEVER_BY_NAME = tuple(
     ipaddress.ip_network(network)
@@ -226,6 +228,27 @@ def allow_list(entries: Iterable[str] = ()) -> AllowList:
     they are an operator's to give, never a tenant's to take.
     """
     return _parse((*settings.WEBHOOK_ALLOW, *entries))
+
+
+def check_entries(entries: Iterable[str]) -> list[str]:
+    """Return entries that a tenant may be given, in order and once each, or raise DomainError for the first other one.
+
+    None may open a place where machines are told who they are and given credentials, nor one that has it inside.
+    """
+    found = list(dict.fromkeys(entry.strip().lower() for entry in entries))
+    for entry in found:
+        place, _ = _read_entry(entry)
+        if not isinstance(place, str) and any(_overlap(place, never) for never in (*_NEVER_BY_NAME, *_CARRIERS)):
+            raise DomainError(
+                f"{entry!r} cannot be allowed: it has addresses in it at which machines keep their credentials, or "
+                "that stand for others. Name a smaller network.",
+                field="targets",
+            )
+    return found
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 def check_addresses(target: Target, addresses: Iterable[Address], allow: AllowList) -> list[Address]:

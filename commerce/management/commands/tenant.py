@@ -4,13 +4,14 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from commerce.errors import DomainError
 from commerce.graphql.limits import Limits
 from commerce.ratelimit import plan_limit
+from commerce.webhooks.operations import allow_targets
 from tenants import operations, queries
-from tenants.models import Tenant
 from tenants.operators import current_operator
 
 
@@ -45,6 +46,13 @@ class Command(BaseCommand):
         plan = verbs.add_parser("plan", help="put a tenant on a plan of RATE_LIMIT_PLANS: its requests a minute")
         plan.add_argument("slug")
         plan.add_argument("plan")
+        targets = verbs.add_parser(
+            "allow-targets", help="let its webhooks and apps be at addresses that are not public"
+        )
+        targets.add_argument("slug")
+        targets.add_argument("targets", nargs="*", metavar="TARGET", help="127.0.0.1:3000, 10.1.0.0/16, localhost:3000")
+        targets.add_argument("--none", action="store_true", help="public addresses alone, as at first")
+        targets.add_argument("--yes-production", action="store_true", help="insist where ENVIRONMENT is production")
         token = verbs.add_parser("storefront-token", help="make a token for a server that renders for many shoppers")
         token.add_argument("slug")
         token.add_argument("--name", default="storefront", help="to tell tokens apart (default: storefront)")
@@ -89,11 +97,11 @@ class Command(BaseCommand):
         return f"created tenant {tenant.slug} ({tenant.public_id}) at {' '.join(options['host'])}"
 
     def _suspend(self, *, slug: str, **_: Any) -> str:
-        operations.set_tenant_status(slug=slug, status=Tenant.Status.SUSPENDED)
+        operations.set_tenant_status(slug=slug, status="suspended")
         return f"suspended {slug}"
 
     def _resume(self, *, slug: str, **_: Any) -> str:
-        operations.set_tenant_status(slug=slug, status=Tenant.Status.ACTIVE)
+        operations.set_tenant_status(slug=slug, status="active")
         return f"resumed {slug}"
 
     def _limits(self, *, slug: str, limits: list[str], **_: Any) -> str:
@@ -108,6 +116,13 @@ class Command(BaseCommand):
     def _plan(self, *, slug: str, plan: str, **_: Any) -> str:
         operations.set_tenant_plan(slug=slug, plan=plan)
         return f"{slug} has the plan {plan}: {plan_limit(plan)} requests a minute"
+
+    def _allow_targets(self, *, slug: str, targets: list[str], none: bool, yes_production: bool, **_: Any) -> str:
+        if bool(targets) == none:
+            raise DomainError("Name what is allowed from now on, or --none.", field="targets")
+        is_production = settings.ENVIRONMENT.startswith("prod") and not yes_production
+        allowed = allow_targets(slug=slug, entries=targets, is_production=is_production)
+        return f"{slug} may send to public addresses{' and to ' + ' '.join(allowed) if allowed else ' alone'}"
 
     def _storefront_token(self, *, slug: str, name: str, revoke: bool, **_: Any) -> str:
         if revoke:
