@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "commerce.db",
     "commerce.cache",
     "commerce.jobs",
+    "commerce.idempotency",
     "commerce.outbox",
     "tenants",
     "commerce.webhooks",
@@ -48,6 +49,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -165,6 +168,11 @@ WORKER_MEMORY = env.int("WORKER_MEMORY", default=400)
 WORKER_MEMORY_GROWTH = env.int("WORKER_MEMORY_GROWTH", default=1024)
 # Delivered events are kept this long; dead ones until somebody has seen to them.
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=7)
+# A shop with so many undelivered events makes its own imports wait, so many seconds per batch at most.
+OUTBOX_BACKLOG = env.int("OUTBOX_BACKLOG", default=50_000)
+OUTBOX_BACKLOG_WAIT = env.float("OUTBOX_BACKLOG_WAIT", default=10.0)
+# Seconds that a relay has to end after SIGTERM: below the 30 that orchestrators wait before they kill.
+RELAY_STOP_PATIENCE = env.float("RELAY_STOP_PATIENCE", default=20.0)
 
 # --- Requests to addresses that tenants choose: commerce/webhooks/targets.py ---------------------------------
 
@@ -192,6 +200,8 @@ WEBHOOK_LEASE = env.float("WEBHOOK_LEASE", default=60.0)
 WEBHOOK_SLOWED_WAIT = env.float("WEBHOOK_SLOWED_WAIT", default=10.0)
 # A webhook whose endpoint has failed for so many hours is paused.
 WEBHOOK_PAUSE_AFTER_HOURS = env.float("WEBHOOK_PAUSE_AFTER_HOURS", default=72.0)
+# And one of which so many deliveries in a row are dead, whatever its endpoint answered; 0 is never.
+WEBHOOK_PAUSE_AFTER_DEAD = env.int("WEBHOOK_PAUSE_AFTER_DEAD", default=100)
 # What is delivered is kept so many days; what is dead, or waits for a webhook that is paused, so many.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=7)
 WEBHOOK_KEEP_DEAD_DAYS = env.int("WEBHOOK_KEEP_DEAD_DAYS", default=30)

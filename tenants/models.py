@@ -265,12 +265,16 @@ class App(WithMetadata, TenantModel):
 
 
 class AppToken(TenantModel):
-    """The right to act as an app. The secret itself is not kept, only its digest and last four characters."""
+    """The right to act as an app. The secret itself is not kept, only its digest and last four characters.
+
+    `scopes` ("catalog:read") narrow down what the app may do; none: all of it.
+    """
 
     topics = Topics(Topic("apps"))
 
     app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=128, blank=True)
+    scopes = models.JSONField(default=list, blank=True)
     digest = models.CharField(max_length=64)
     last_four = models.CharField(max_length=4)
 
