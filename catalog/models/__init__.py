@@ -15,7 +15,7 @@ from catalog.models.groups import (
 )
 from catalog.models.imports import ImportProblem, ImportRun
 from catalog.models.listings import Listing, ListingName
-from catalog.models.media import Media, VariantMedia
+from catalog.models.media import Media, ReleasedFile, Thumbnail, Upload, VariantMedia
 from catalog.models.menus import Menu, MenuItem
 from catalog.models.pages import Page, PageType, PageTypeAttribute, PageValue
 from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
@@ -46,8 +46,11 @@ __all__ = [
     "ProductType",
     "ProductTypeAttribute",
     "ProductValue",
+    "ReleasedFile",
     "Stock",
+    "Thumbnail",
     "Translation",
+    "Upload",
     "Variant",
     "VariantMedia",
     "VariantPrice",
