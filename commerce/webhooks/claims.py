@@ -5,7 +5,7 @@ when their lease is over, and what a worker reports after its lease counts no mo
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -148,23 +148,54 @@ WHERE d.tenant_id = x.tenant_id AND d.id = x.id AND d.leased_until = x.lease
 _HEALTHY = """
 UPDATE webhooks_webhook w SET failures = 0, failing_since = NULL, state = 'ok', reason = '', probe_at = NULL
 FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
-WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused' AND (w.failures > 0 OR w.state = 'slowed')
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused'
+  AND (w.failures > 0 OR w.state = 'slowed' OR w.failing_since IS NOT NULL)
 """
 
-# Some failures at once count up to the first wait; from there on each is a probe that doubles it.
+# An endpoint that answers, but that nothing succeeds at. The start of the transaction is before what died in it.
+_REJECTED = """
+UPDATE webhooks_webhook w SET failing_since = coalesce(w.failing_since, now()), reason = x.reason,
+    failures = CASE WHEN x.answered THEN 0 ELSE w.failures END,
+    state = CASE WHEN x.answered THEN 'ok' ELSE w.state END,
+    probe_at = CASE WHEN x.answered THEN NULL ELSE w.probe_at END
+FROM unnest(%s::integer[], %s::uuid[], %s::boolean[], %s::text[]) AS x (tenant_id, id, answered, reason)
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused'
+  AND (w.failing_since IS NULL OR w.reason <> x.reason OR x.answered AND (w.failures > 0 OR w.state = 'slowed'))
+"""
+
+# Some failures at once count up to the first wait; from there on each is a probe that doubles it. An endpoint that says
+# when to come again (`after`, in seconds) is slowed at once, and not asked before.
 _AILING = """
 UPDATE webhooks_webhook w
 SET failures = CASE WHEN w.state = 'ok' THEN least(w.failures + x.failures, %(slow_after)s) ELSE w.failures + 1 END,
-    failing_since = coalesce(w.failing_since, statement_timestamp()), reason = x.reason,
-    state = CASE WHEN w.failures + x.failures >= %(slow_after)s THEN 'slowed' ELSE w.state END,
-    probe_at = CASE WHEN w.failures + x.failures >= %(slow_after)s THEN statement_timestamp() + least(
-        %(longest)s, %(first)s * 2 ^ least(w.failures + 1 - %(slow_after)s, 20)::float
-    ) * (0.75 + random() / 2) * interval '1 second' ELSE w.probe_at END
-FROM unnest(%(tenants)s::integer[], %(ids)s::uuid[], %(failures)s::integer[], %(reasons)s::text[])
-     AS x (tenant_id, id, failures, reason)
+    failing_since = coalesce(w.failing_since, now()), reason = x.reason,
+    state = CASE WHEN w.failures + x.failures >= %(slow_after)s OR x.after IS NOT NULL THEN 'slowed'
+                 ELSE w.state END,
+    probe_at = CASE WHEN w.failures + x.failures >= %(slow_after)s OR x.after IS NOT NULL
+        THEN statement_timestamp() + greatest(x.after, least(
+            %(longest)s, %(first)s * 2 ^ least(w.failures + 1 - %(slow_after)s, 20)::float
+        ) * (0.75 + random() / 2)) * interval '1 second' ELSE w.probe_at END
+FROM unnest(%(tenants)s::integer[], %(ids)s::uuid[], %(failures)s::integer[], %(reasons)s::text[], %(after)s::float[])
+     AS x (tenant_id, id, failures, reason, after)
 WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused'
 RETURNING w.tenant_id, w.id, w.failing_since, w.state
 """
+
+# A success would have ended `failing_since`: what died since died in a row. The index of the once-only rule has a
+# webhook's deliveries in the order of their events; a few times as many as are wanted are looked at, and no more.
+_DEAD_IN_A_ROW = """
+SELECT w.tenant_id, w.id, w.failing_since, w.state, (
+    SELECT count(*) FROM (
+        SELECT d.status, d.finished_at FROM webhooks_delivery d
+        WHERE d.tenant_id = w.tenant_id AND d.webhook_id = w.id AND d.event_id <= x.event_id
+        ORDER BY d.tenant_id DESC, d.webhook_id DESC, d.event_id DESC LIMIT %s
+    ) last WHERE last.status = 'dead' AND last.finished_at >= w.failing_since)
+FROM unnest(%s::integer[], %s::uuid[], %s::uuid[]) AS x (tenant_id, id, event_id)
+JOIN webhooks_webhook w ON w.tenant_id = x.tenant_id AND w.id = x.id
+WHERE w.state <> 'paused'
+"""
+# Deliveries looked at for each dead one that is wanted: others wait between them.
+_LOOKED_AT = 4
 
 
 class Claimed(NamedTuple):
@@ -190,7 +221,8 @@ class Claimed(NamedTuple):
 class Report(NamedTuple):
     """What came of a delivery: its new status, when it is due again, what was answered; times in UTC.
 
-    `is_tried` says that something was sent, and `counts` that a failure is the endpoint's, not the delivery's.
+    `is_tried` says that something was sent, and `counts` that a failure is the endpoint's, not the delivery's. `after`
+    are the seconds for which the endpoint asks to be left alone.
     """
 
     claimed: Claimed
@@ -204,23 +236,32 @@ class Report(NamedTuple):
     length: int | None = None
     content_type: str = ""
     counts: bool = True
+    after: float | None = None
 
 
 class Health(NamedTuple):
-    """When endpoints that fail are slowed: after so many failures in a row; waits in seconds, the first and longest."""
+    """When endpoints that fail are slowed: after so many failures in a row; waits in seconds, the first and longest.
+
+    Up to `most_dead` deliveries that died in a row are counted; with 0, none are.
+    """
 
     slow_after: int = 5
     first_wait: float = 10.0
     longest_wait: float = 1800.0
+    most_dead: int = 0
 
 
 class Ailing(NamedTuple):
-    """A webhook whose endpoint fails, and since when."""
+    """A webhook at which nothing has succeeded since, and how many of its deliveries died in a row, where one just did.
+
+    `dead` is a lower bound.
+    """
 
     tenant_id: int
     webhook_id: UUID
     failing_since: datetime
     state: str
+    dead: int = 0
 
 
 class Limits(NamedTuple):
@@ -324,32 +365,65 @@ def _report_columns(reports: Sequence[Report]) -> list[list[Any]]:
         )
         for report in reports
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return _columns(rows)
 
 
 def _record_health(cursor: Any, reports: Sequence[Report], health: Health) -> list[Ailing]:
-    tried = [report for report in reports if report.is_tried]
-    answered = {(r.claimed.tenant_id, r.claimed.webhook_id) for r in tried if r.status == "delivered" or not r.counts}
-    failed: dict[tuple[int, UUID], list[str]] = {}
-    for report in tried:
-        key = (report.claimed.tenant_id, report.claimed.webhook_id)
-        if key not in answered:
-            failed.setdefault(key, []).append(report.error)
-    if answered:
-        tenants, ids = (list(column) for column in zip(*answered, strict=True))
-        cursor.execute(_HEALTHY, [tenants, ids])
-    if not failed:
+    tried = _by_webhook(report for report in reports if report.is_tried)
+    healthy = [key for key, found in tried.items() if any(report.status == "delivered" for report in found)]
+    if healthy:
+        cursor.execute(_HEALTHY, _columns(healthy))
+    rejected = [
+        (*key, any(report.code is not None for report in found), found[-1].error)
+        for key, found in tried.items()
+        if key not in healthy and all(report.status == "dead" and not report.counts for report in found)
+    ]
+    if rejected:
+        cursor.execute(_REJECTED, _columns(rejected))
+    ailing = {(webhook.tenant_id, webhook.webhook_id): webhook for webhook in _slow(cursor, tried, health)}
+    for webhook in _count_dead(cursor, tried, health):
+        ailing[webhook.tenant_id, webhook.webhook_id] = webhook
+    return list(ailing.values())
+
+
+def _slow(cursor: Any, tried: "dict[_Key, list[Report]]", health: Health) -> list[Ailing]:
+    """Write down the failures of endpoints; one that delivered, and yet asks to be left alone, is left alone."""
+    rows = []
+    for (tenant_id, webhook_id), found in tried.items():
+        asked = [report.after for report in found if report.after is not None]
+        answered = any(report.status == "delivered" or (not report.counts and report.code) for report in found)
+        failed = [report for report in found if report.status != "delivered" and report.counts]
+        if failed and (asked or not answered):
+            rows.append((tenant_id, webhook_id, len(failed), failed[-1].error, max(asked, default=None)))
+    if not rows:
         return []
-    cursor.execute(
-        _AILING,
-        {
-            "tenants": [tenant_id for tenant_id, _ in failed],
-            "ids": [webhook_id for _, webhook_id in failed],
-            "failures": [len(errors) for errors in failed.values()],
-            "reasons": [errors[-1] for errors in failed.values()],
-            "slow_after": health.slow_after,
-            "first": health.first_wait,
-            "longest": health.longest_wait,
-        },
-    )
+    names = ("tenants", "ids", "failures", "reasons", "after")
+    limits = {"slow_after": health.slow_after, "first": health.first_wait, "longest": health.longest_wait}
+    cursor.execute(_AILING, dict(zip(names, _columns(rows), strict=True)) | limits)
     return [Ailing(*row) for row in cursor.fetchall()]
+
+
+def _count_dead(cursor: Any, tried: "dict[_Key, list[Report]]", health: Health) -> list[Ailing]:
+    last = [
+        (*key, max(report.claimed.event_id for report in dead))
+        for key, found in tried.items()
+        if (dead := [report for report in found if report.status == "dead"])
+    ]
+    if not last or not health.most_dead:
+        return []
+    cursor.execute(_DEAD_IN_A_ROW, [health.most_dead * _LOOKED_AT, *_columns(last)])
+    return [Ailing(*row) for row in cursor.fetchall() if row[2] is not None]
+
+
+_Key = tuple[int, UUID]
+
+
+def _by_webhook(reports: Iterable[Report]) -> dict[_Key, list[Report]]:
+    found: dict[_Key, list[Report]] = {}
+    for report in reports:
+        found.setdefault((report.claimed.tenant_id, report.claimed.webhook_id), []).append(report)
+    return found
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

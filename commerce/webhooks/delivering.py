@@ -46,7 +46,8 @@ class Options:
 
     It starts nothing after `budget`, and ends once it found nothing to do for `linger`. `lease` is longer than a
     sending can take (`timeouts`), including what waits before it. `kept` is how long a webhook's address and headers
-    are used before they are read again. A webhook whose endpoint fails for `pause_after` is paused.
+    are used before they are read again. A webhook is paused whose endpoint fails for `pause_after`, or of which as many
+    deliveries died in a row as `health.most_dead` says.
     """
 
     threads: int = 16
@@ -66,7 +67,7 @@ class Options:
             threads=settings.WEBHOOK_THREADS,
             budget=settings.WEBHOOK_BUDGET,
             lease=settings.WEBHOOK_LEASE,
-            health=Health(first_wait=settings.WEBHOOK_SLOWED_WAIT),
+            health=Health(first_wait=settings.WEBHOOK_SLOWED_WAIT, most_dead=settings.WEBHOOK_PAUSE_AFTER_DEAD),
             pause_after=timedelta(hours=settings.WEBHOOK_PAUSE_AFTER_HOURS),
         )
 
@@ -194,8 +195,12 @@ class Deliverer:
             self._pause_if_hopeless(webhook)
 
     def _pause_if_hopeless(self, webhook: Ailing) -> None:
-        if timezone.now() - webhook.failing_since >= self.options.pause_after:
-            since = f"{webhook.failing_since:%Y-%m-%d %H:%M} UTC"
+        most = self.options.health.most_dead
+        since = f"{webhook.failing_since:%Y-%m-%d %H:%M} UTC"
+        if most and webhook.dead >= most:
+            reason = f"The last {most} deliveries are dead, and none has succeeded since {since}."
+            self._pause(webhook.tenant_id, webhook.webhook_id, reason)
+        elif webhook.state == "slowed" and timezone.now() - webhook.failing_since >= self.options.pause_after:
             self._pause(webhook.tenant_id, webhook.webhook_id, f"No delivery has succeeded since {since}.")
 
     def _pause(self, tenant_id: int, webhook_id: UUID, reason: str) -> None:
@@ -227,7 +232,9 @@ def deliver(ready: Ready, timeouts: Timeouts) -> Report:
         logger.warning("Delivery %s to %s failed", claimed.id, endpoint.webhook_id, exc_info=True)
         return _report(claimed, Verdict.AGAIN, began, clock, error=f"It could not be sent: {type(error).__name__}.")
     verdict = retries.judge(answer.status)
-    report = _report(claimed, verdict, began, clock, error="" if verdict is Verdict.DONE else _told(answer.status))
+    after = retries.asked_wait(answer.status, answer.retry_after, timezone.now())
+    told = "" if verdict is Verdict.DONE else _told(answer.status)
+    report = _report(claimed, verdict, began, clock, error=told, after=after)
     return report._replace(code=answer.status, length=answer.length, content_type=answer.content_type[:200])
 
 
@@ -241,15 +248,16 @@ def _request(ready: Ready) -> Outgoing:
     return Outgoing(endpoint.target_url, {**endpoint.custom_headers, **ids, **named}, ready.body)
 
 
-def _report(claimed: Claimed, verdict: Verdict, began: datetime, clock: float, *, error: str) -> Report:
+def _report(
+    claimed: Claimed, verdict: Verdict, began: datetime, clock: float, *, error: str, after: float | None = None
+) -> Report:
     now = timezone.now()
     since = claimed.tried_since or began
-    after = retries.decide(verdict, attempts=claimed.attempts + 1, since=since, now=now)
+    then = retries.decide(verdict, attempts=claimed.attempts + 1, since=since, now=now, at_least=after)
     duration = round((time.monotonic() - clock) * 1000)
     is_endpoints = verdict in (Verdict.AGAIN, Verdict.GONE)
-    return Report(
-        claimed, after.status, after.at, error[:LONGEST_ERROR], True, began, duration_ms=duration, counts=is_endpoints
-    )
+    report = Report(claimed, then.status, then.at, error[:LONGEST_ERROR], True, began, duration_ms=duration)
+    return report._replace(counts=is_endpoints, after=after)
 
 
 def _unmade(claimed: Claimed, error: Exception, now: datetime) -> Report:

@@ -4,16 +4,20 @@
 422, 431) and an address that may not be reached make it dead at once. 410 says that the receiver is gone for good: its
 webhook is paused. Whatever else there is, redirects, 401, 403 and 404 too, may heal with the receiver's next
 deployment, and is tried again, after waits that double and whose length is drawn by lot (full jitter), for a day.
+A receiver that says when to come again (Retry-After of 429 and 503) is not asked before, within the longest wait.
 """
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import Enum
 
 # Answers to this very request.
 FINAL = frozenset({400, 405, 406, 411, 413, 414, 415, 422, 431})
 GONE = 410
+# Answers whose Retry-After counts.
+BUSY = frozenset({429, 503})
 
 FIRST_WAIT = 10.0
 LONGEST_WAIT = 4 * 3600.0
@@ -50,8 +54,30 @@ def judge(status: int | None, *, is_refused: bool = False) -> Verdict:
     return Verdict.DEAD if status in FINAL else Verdict.AGAIN
 
 
-def decide(verdict: Verdict, *, attempts: int, since: datetime, now: datetime) -> Next:
-    """Return what comes after the attempt number `attempts` (1 is the first) of a delivery tried `since` then."""
+def asked_wait(status: int, retry_after: str, now: datetime) -> float | None:
+    """Return the seconds that a receiver asks to be left alone, 4 hours at most, or None.
+
+    Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); whatever else it says counts for nothing.
+    """
+    text = retry_after.strip()
+    if status not in BUSY or not text:
+        return None
+    if text.isascii() and text.isdigit():
+        seconds = float(text[:10])
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+
+
+def decide(verdict: Verdict, *, attempts: int, since: datetime, now: datetime, at_least: float | None = None) -> Next:
+    """Return what comes after the attempt number `attempts` (1 is the first) of a delivery tried `since` then.
+
+    It is not tried again before `at_least` seconds.
+    """
     match verdict:
         case Verdict.DONE:
             return Next("delivered")
@@ -59,7 +85,7 @@ def decide(verdict: Verdict, *, attempts: int, since: datetime, now: datetime) -
             return Next("dead")
     if now - since >= PATIENCE:
         return Next("dead")
-    at = now + timedelta(seconds=wait(attempts))
+    at = now + timedelta(seconds=max(wait(attempts), at_least or 0.0))
     return Next("pending", min(at, since + PATIENCE))
 
 

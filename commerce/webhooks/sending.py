@@ -79,7 +79,8 @@ class Response:
     """An answer of any status. `length` is the body's in bytes as declared, else as far as it was read.
 
     `body` has its first bytes up to the limit asked for, and `is_whole` says whether that is all of it. `duration` is
-    in seconds. The body is for whoever called, not for tenants to read.
+    in seconds, `retry_after` the header of that name as it came. The body is for whoever called, not for tenants to
+    read.
     """
 
     status: int
@@ -88,6 +89,7 @@ class Response:
     body: bytes
     is_whole: bool
     duration: float
+    retry_after: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -145,6 +147,7 @@ def _exchange(
             body=body[:limit],
             is_whole=is_whole and len(body) <= limit,
             duration=time.monotonic() - began,
+            retry_after=_printable(answer.headers.get("Retry-After", "")),
         )
     finally:
         if answer is not None:

@@ -30,9 +30,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A receiver of webhooks at `url`. `answer(received)` is the status; it may wait, or raise to cut the line."""
+    """A receiver of webhooks at `url`. `answer(received)` is the status, or that and headers.
 
-    answer: Callable[[Received], int] = lambda received: 200
+    It may wait, or raise to cut the line.
+    """
+
+    answer: Callable[[Received], int | tuple[int, dict[str, str]]] = lambda received: 200
     received: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,8 +51,11 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 got = Received(self.path, headers, body, time.monotonic())
                 receiver.received.append(got)
-                status = receiver.answer(got)
+                told = receiver.answer(got)
+                status, more = told if isinstance(told, tuple) else (told, {})
                 self.send_response(status)
+                for name, value in more.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
