@@ -24,6 +24,7 @@ from catalog.imports.runs import Progress, Status
 from catalog.imports.sheets import execute
 from catalog.imports.writing import Outcome, StockTooLow, Writer
 from catalog.models import ImportRun
+from commerce import outbox
 from commerce.db.scope import tenant_scope
 from tenants import queries as tenants
 
@@ -122,6 +123,7 @@ class _Import:
         self.observer.started(self.progress, before)
         writer = self._writer()
         for chunk in self._chunks():
+            outbox.wait_for_room(self.tenant_id)
             self.progress, problems = self._write_sturdily(chunk, writer, run.id, told)
             told += len(problems)
             self.observer.advanced(self.progress, problems)

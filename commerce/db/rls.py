@@ -14,8 +14,8 @@ PLATFORM_TABLES = frozenset(
 )
 # Platform tables that the application has no business with.
 OPERATOR_TABLES = frozenset({"auth_group", "auth_group_permissions", "tenant_migration", "tenants_platformaudit"})
-# Platform tables that the application writes too: what its workers and beat say of themselves.
-WORKER_TABLES = frozenset({"jobs_worker", "jobs_slot"})
+# Platform tables that the application writes too: what its workers, relays and beat say of themselves.
+WORKER_TABLES = frozenset({"jobs_worker", "jobs_slot", "outbox_relay"})
 # Tenants' tables that the relay works on, for all tenants at once (AllowRelay).
 RELAY_TABLES = frozenset({"outbox_event", "webhooks_webhook", "webhooks_delivery", "webhooks_attempt"})
 # Those of them that it adds rows to.

@@ -19,7 +19,7 @@ ALIAS = "relay"
 # index large and nearly empty, made the planner read all of a tenant's events through the primary key, once more for
 # each event: seconds per batch. With nothing but ordered index scans to choose from, every ORDER BY … LIMIT below is
 # answered by the one index that has its order; and locked rows stay where they are, so they are updated by ctid.
-_PLAN = """
+PLAN = """
 SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off
 """
@@ -130,7 +130,7 @@ def claim(*, after: int, size: int) -> list[Claimed]:
     The first tenant is the one after the number `after`. An object's events are in the order of their writing.
     """
     with connections[ALIAS].cursor() as cursor:
-        cursor.execute(_PLAN)
+        cursor.execute(PLAN)
         cursor.execute(_CLAIM, {"after": after, "size": size})
         return [_claimed(row) for row in cursor.fetchall()]
 

@@ -61,7 +61,8 @@ class Event(TenantRow):
                 | models.Q(~models.Q(status="pending"), finished_at__isnull=False),
             ),
         ]
-        # Two hold the unfinished events, said in two ways, so that no query takes one for the other (see claims.py).
+        # The claim's and the object's hold the unfinished events, said in two ways, so that no query takes one for the
+        # other (see claims.py).
         indexes = [
             # The fair claim walks tenants, and in each the due events in order.
             models.Index(
@@ -71,6 +72,8 @@ class Event(TenantRow):
             ),
             # The feed.
             models.Index(name="outbox_event_feed", fields=["tenant_id", "xid", "position"]),
+            # What operators look at: they are few, and stay.
+            models.Index(name="outbox_event_dead", fields=["tenant_id", "position"], condition=models.Q(status="dead")),
             # The unfinished event before this one, of the same object.
             models.Index(
                 name="outbox_event_object",
@@ -78,3 +81,18 @@ class Event(TenantRow):
                 condition=models.Q(finished_at=None),
             ),
         ]
+
+
+class Relay(models.Model):
+    """A relay that was seen at `seen_at`, by the database's clock, how much was due then, and since when.
+
+    It takes its row away when it ends; one that was killed leaves it to grow old. `finished` counts since its start.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    process = models.IntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    finished = models.BigIntegerField()
+    due = models.BigIntegerField()
+    oldest_at = models.DateTimeField(null=True)

@@ -70,16 +70,23 @@ class Relay:
         """Have `run` finish the batch at hand and return; safe in a signal handler."""
         self._stop.set()
 
-    def run(self, *, on_ready: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self, *, on_ready: Callable[[], None] = lambda: None, on_turn: Callable[[int], None] = lambda finished: None
+    ) -> None:
         """Deliver events as they come, until `stop`; `on_ready` is called after the first batch.
+
+        `on_turn` is called after each batch with the number of events finished so far, and may raise what PostgreSQL
+        raises.
 
         Goes on at once while batches are full, polls every 20 ms while there are events, and ever less often,
         down to twice a second, while there are none. Outlives PostgreSQL's absence; any other error ends it.
         """
-        pause, is_ready, is_away = self.options.busy_pause, False, False
+        pause, is_ready, is_away, finished = self.options.busy_pause, False, False, 0
         while not self._stop.is_set():
             try:
                 outcome = self.run_once()
+                finished += len(outcome.done)
+                on_turn(finished)
             except (OperationalError, InterfaceError) as error:
                 if not is_away:
                     logger.warning("PostgreSQL does not answer; trying until it does: %s", error)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -71,6 +72,24 @@ def make_relay(inbox):
         return Relay(subscribers=subscribers, options=Options(**{"first_delay": 0.05, **options}))
 
     return make
+
+
+@pytest.fixture
+def start_relay(tmp_path):
+    """Return a function that starts a relay process with this environment; what still runs is ended afterwards."""
+    from tests.outbox.process import Process
+
+    started: list[Process] = []
+
+    def start(*arguments: str, **environment: str) -> Any:
+        started.append(Process(tmp_path, *arguments, **environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
 
 
 def new_event(

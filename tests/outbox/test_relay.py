@@ -233,7 +233,7 @@ def test_a_claim_reads_its_two_indexes_and_nothing_else_however_dear_they_are_gu
 
     with open_scope(Scope(tenant_id=None, alias="relay")), connections["relay"].cursor() as cursor:
         cursor.execute("SET LOCAL random_page_cost = 1000")
-        cursor.execute(claims._PLAN)
+        cursor.execute(claims.PLAN)
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claims._CLAIM}", {"after": 0, "size": 500})
         plan = cursor.fetchone()[0][0]["Plan"]
 

@@ -1,72 +1,16 @@
 """The relay as a process of its own: killed, stopped, cut off from PostgreSQL, broken."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
 
-from tests.outbox.conftest import PROJECT, count_by_status, get_event, new_event, publish, wait_until
-
-
-class Process:
-    """`manage.py relay` with the recorder as its subscriber."""
-
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
-        self.record, self.log = folder / "record", folder / f"log-{uuid4().hex[:6]}"
-        self.record.touch()
-        with self.log.open("w") as log:
-            self.popen = subprocess.Popen(
-                [sys.executable, "manage.py", "relay", *arguments],
-                cwd=PROJECT,
-                env={
-                    **os.environ,
-                    "DJANGO_SETTINGS_MODULE": "tests.outbox.settings",
-                    "RECORDER_FILE": str(self.record),
-                    **environment,
-                },
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def recorded(self) -> list[UUID]:
-        """Return the ids of the delivered events, in order, twice if delivered twice."""
-        return [UUID(line.split()[0]) for line in self.record.read_text().splitlines()]
-
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def wait_for(self, words: str) -> None:
-        wait_until(lambda: words in self.said() or self.popen.poll() is not None, what=words)
-        assert words in self.said()
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.popen.send_signal(number)
-        return self.popen.wait(20)
-
-
-@pytest.fixture
-def start_relay(tmp_path):
-    """Return a function that starts a relay process with this environment; what still runs is ended afterwards."""
-    started: list[Process] = []
-
-    def start(*arguments: str, **environment: str) -> Process:
-        started.append(Process(tmp_path, *arguments, **environment))
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
+from tests.outbox.conftest import count_by_status, get_event, new_event, publish, wait_until
 
 
 def recorded_event(version: int = 1, object_id: UUID | None = None):
