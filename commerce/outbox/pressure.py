@@ -25,9 +25,7 @@ def wait_for_room(tenant_id: int) -> float:
     while queries.count_pending(tenant_id, at_most=most) >= most:
         waited = time.monotonic() - began
         if waited >= settings.OUTBOX_BACKLOG_WAIT:
-            logger.warning(
-                "Tenant %s has %d undelivered events or more: its bulk work is slow.", tenant_id, most
-            )
+            logger.warning("Tenant %s has %d undelivered events or more: its bulk work is slow.", tenant_id, most)
             return waited
         time.sleep(POLL)
     return time.monotonic() - began

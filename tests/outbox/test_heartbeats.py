@@ -22,15 +22,19 @@ def _no_relays():
 def grow_old(**time: float) -> None:
     with connections["default"].cursor() as cursor:
         cursor.execute(
-            "UPDATE outbox_relay SET seen_at = seen_at - %(by)s, oldest_at = oldest_at - %(by)s",
-            {"by": timedelta(**time)},
+            "UPDATE outbox_relay SET seen_at = seen_at - make_interval(secs => %(by)s),"
+            " oldest_at = oldest_at - make_interval(secs => %(by)s)",
+            {"by": timedelta(**time).total_seconds()},
         )
 
 
 def make_older(shop, **time: float) -> None:
     """Let every event of a shop have been due for so long already."""
     with tenant_scope(shop.id), connections["default"].cursor() as cursor:
-        cursor.execute("UPDATE outbox_event SET next_at = next_at - %s WHERE status = 'pending'", [timedelta(**time)])
+        cursor.execute(
+            "UPDATE outbox_event SET next_at = next_at - make_interval(secs => %s) WHERE status = 'pending'",
+            [timedelta(**time).total_seconds()],
+        )
 
 
 def test_the_lag_is_the_age_of_what_is_due_by_tenant_the_worst_first(tenant, other_tenant):
