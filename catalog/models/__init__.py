@@ -19,6 +19,7 @@ from catalog.models.media import Media, ReleasedFile, Thumbnail, Upload, Variant
 from catalog.models.menus import Menu, MenuItem
 from catalog.models.pages import Page, PageType, PageTypeAttribute, PageValue
 from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
+from catalog.models.search import SearchDocument, SearchPending, SearchTypo, SearchWord
 from catalog.models.stock import Stock, Warehouse, WarehouseChannel
 from catalog.models.translations import Translation
 
@@ -47,6 +48,10 @@ __all__ = [
     "ProductTypeAttribute",
     "ProductValue",
     "ReleasedFile",
+    "SearchDocument",
+    "SearchPending",
+    "SearchTypo",
+    "SearchWord",
     "Stock",
     "Thumbnail",
     "Translation",
