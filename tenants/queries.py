@@ -123,7 +123,7 @@ def list_permission_codes(user_id: UUID) -> list[str]:
 
 
 class ChannelRow(NamedTuple):
-    """A market of the tenant, as reads for shoppers pass it on."""
+    """A market of the tenant, as reads pass it on; with `shows_all` to someone who sees hidden things too."""
 
     id: UUID
     slug: str
@@ -133,6 +133,7 @@ class ChannelRow(NamedTuple):
     countries: tuple[str, ...]
     languages: tuple[str, ...]
     is_active: bool
+    shows_all: bool = False
 
     @property
     def metadata_table(self) -> str:
@@ -144,6 +145,10 @@ class ChannelRow(NamedTuple):
         return self.languages[0] if self.languages else None
 
 
+# No channel at all: everything, for someone who sees hidden things too, without prices.
+EVERYWHERE = ChannelRow(UUID(int=0), "", "", "", "", (), (), is_active=True, shows_all=True)
+
+
 _CHANNELS = """
 SELECT id, slug, name, currency, default_country, countries, languages, is_active
 FROM tenants_channel ORDER BY slug
@@ -153,8 +158,7 @@ FROM tenants_channel ORDER BY slug
 def list_channel_rows() -> list[ChannelRow]:
     """Return the channels of the scope's tenant, by slug. One statement."""
     return [
-        ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7]))
-        for row in fetch(_CHANNELS)
+        ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7], False)) for row in fetch(_CHANNELS)
     ]
 
 

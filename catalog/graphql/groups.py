@@ -148,8 +148,8 @@ class Collection(_Group):
     resolve_translation = resolve_translation
 
     @batch
-    def resolve_channel(rows: Sequence[CollectionRow], info: Info[ShopContext]) -> list[str]:
-        return [row.channel.slug for row in rows]
+    def resolve_channel(rows: Sequence[CollectionRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.channel.slug or None for row in rows]
 
     @paged(*ORDERED_BY)
     def resolve_products(

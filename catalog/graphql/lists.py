@@ -8,11 +8,11 @@ from uuid import UUID
 from graphql import GraphQLError
 
 from catalog.graphql.filters import read_filter, read_where
-from catalog.queries.conditions import Pending, flatten, matching
+from catalog.queries.conditions import Pending, flatten, matching, needs_channel
 from catalog.queries.lists import ProductList
 from commerce.graphql.ids import from_global_id
 from tenants.graphql.context import ShopContext
-from tenants.queries import ChannelRow
+from tenants.queries import EVERYWHERE, ChannelRow
 
 _ORDERS = {
     "NAME": "NAME",
@@ -75,11 +75,16 @@ class ListArguments:
         )
 
     def of(self, context: ShopContext, channel: ChannelRow) -> ProductList:
-        """Return the list that a channel shows now."""
+        """Return the list that a channel shows now; raise GraphQLError for what makes sense in a channel alone."""
+        order = self.order
+        if channel == EVERYWHERE:
+            if order == "PRICE" or needs_channel(self.conditions):
+                raise GraphQLError("Prices and availability are those of a channel: name one by `channel`.")
+            order = "PLAIN_NAME" if order == "NAME" else order
         return ProductList(
             channel=channel,
             now=context.now,
-            order=self.order,
+            order=order,
             descending=self.descending,
             language=context.language(channel),
             group=self.collection,

@@ -53,7 +53,7 @@ class VariantPricingInfo(graphene.ObjectType):
 
 def product_prices(row: ProductRow) -> ProductPrices | None:
     """Return the prices of a product, None where there is nothing to buy."""
-    if row.price_min is None or row.price_max is None:
+    if row.price_min is None or row.price_max is None or row.currency is None:
         return None
     before = row.undiscounted_min if row.undiscounted_min is not None else row.price_min
     before_max = row.undiscounted_max if row.undiscounted_max is not None else row.price_max
@@ -65,8 +65,10 @@ def product_prices(row: ProductRow) -> ProductPrices | None:
     )
 
 
-def variant_prices(row: VariantRow) -> VariantPrices:
-    """Return the prices of a variant."""
+def variant_prices(row: VariantRow) -> VariantPrices | None:
+    """Return the prices of a variant, None where it has none."""
+    if row.price is None or row.currency is None:
+        return None
     price = _untaxed(row.price, row.currency)
     prior = None if row.prior_price is None else _untaxed(row.prior_price, row.currency)
     return VariantPrices(on_sale=False, discount=None, price=price, price_undiscounted=price, price_prior=prior)

@@ -151,8 +151,8 @@ class ProductVariant(graphene.ObjectType):
         return load_products(info.context, [(row.channel, row.product_id) for row in rows])
 
     @batch
-    def resolve_channel(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[str]:
-        return [row.channel.slug for row in rows]
+    def resolve_channel(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.channel.slug or None for row in rows]
 
     @batch
     def resolve_quantity_available(
@@ -161,7 +161,7 @@ class ProductVariant(graphene.ObjectType):
         return [_available(row) for row in rows]
 
     @batch
-    def resolve_pricing(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[VariantPrices]:
+    def resolve_pricing(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[VariantPrices | None]:
         return [variant_prices(row) for row in rows]
 
     @batch
@@ -269,8 +269,8 @@ class Product(graphene.ObjectType):
         return [texts.seo_description or None for texts in _texts(rows, info)]
 
     @batch
-    def resolve_channel(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str]:
-        return [row.channel.slug for row in rows]
+    def resolve_channel(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.channel.slug or None for row in rows]
 
     @batch
     def resolve_product_type(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[ProductTypeRow | None]:
@@ -292,7 +292,9 @@ class Product(graphene.ObjectType):
         return [product_prices(row) for row in rows]
 
     @batch
-    def resolve_is_available(rows: Sequence[ProductRow], info: Info[ShopContext], address: Any = None) -> list[bool]:
+    def resolve_is_available(
+        rows: Sequence[ProductRow], info: Info[ShopContext], address: Any = None
+    ) -> list[bool | None]:
         return [row.is_purchasable and row.in_stock and row.price_min is not None for row in rows]
 
     @batch

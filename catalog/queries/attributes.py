@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
   SELECT * FROM catalog_producttypeattribute ta WHERE ta.product_type_id = p.product_type_id
   AND ta.attribute_id = v.attribute_id AND ta.on_variants = {on_variants} LIMIT 1) ta
 CROSS JOIN LATERAL (
-  SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id AND a.visible_in_storefront LIMIT 1) a
+  SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id {{visible}} LIMIT 1) a
 ORDER BY ta.position, a.slug, held.position, v.position, v.slug
 """
 _OF_PRODUCTS = f"""
@@ -49,23 +49,28 @@ CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id =
 CROSS JOIN LATERAL (SELECT * FROM catalog_variantvalue held WHERE held.variant_id = k.id OFFSET 0) held
 {_HELD.format(on_variants="true")}
 """
+# Shoppers see the visible ones alone.
+_VISIBLE = {False: "AND a.visible_in_storefront", True: ""}
+_PRODUCTS = {shows_all: _OF_PRODUCTS.format(visible=visible) for shows_all, visible in _VISIBLE.items()}
+_VARIANTS = {shows_all: _OF_VARIANTS.format(visible=visible) for shows_all, visible in _VISIBLE.items()}
 # A value is found by what holds it; one that is hidden with its attribute shows when the attribute changes.
 _VALUES_FOUND = Found("value", 2 + _WIDTH, frozenset({"catalog_attributevalue"}))
 
 
 def list_product_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
-    """Return the visible attributes that products have values of, by product, in the merchant's order."""
-    return _assignments(fetch(_OF_PRODUCTS, [list(ids)], about={"product": ids}, found=_VALUES_FOUND), channel)
+    """Return the attributes that are seen and products have values of, by product, in the merchant's order."""
+    found = fetch(_PRODUCTS[channel.shows_all], [list(ids)], about={"product": ids}, found=_VALUES_FOUND)
+    return _assignments(found, channel)
 
 
 def list_variant_attributes(
     ids: Sequence[UUID], channel: ChannelRow, product_ids: Collection[UUID]
 ) -> dict[UUID, list[Assignment]]:
-    """Return the visible attributes that variants have values of, by variant, in the merchant's order.
+    """Return the attributes that are seen and variants have values of, by variant, in the merchant's order.
 
     `product_ids` are of all of their products.
     """
-    found = fetch(_OF_VARIANTS, [list(ids)], about={"product": product_ids}, found=_VALUES_FOUND)
+    found = fetch(_VARIANTS[channel.shows_all], [list(ids)], about={"product": product_ids}, found=_VALUES_FOUND)
     return _assignments(found, channel)
 
 

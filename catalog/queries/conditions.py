@@ -8,6 +8,7 @@ from there instead of along its order. Both take the same parameters.
 takes a while, so that it is done once.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,6 +124,20 @@ def flatten(conditions: Sequence[Pending], currency: str) -> list[Condition]:
         else:
             found.append(condition.bind(currency))
     return found
+
+
+_OF_LISTING = re.compile(r"\bl\.(?!product_id\b)")
+
+
+def needs_channel(conditions: Sequence[Pending]) -> bool:
+    """Tell whether a condition is on what a product is in a channel: its prices, its stock, its publication."""
+    for condition in conditions:
+        if isinstance(condition, Every | AnyOf):
+            if needs_channel(condition.parts):
+                return True
+        elif isinstance(condition, PriceWithin) or _OF_LISTING.search(condition.probe):
+            return True
+    return False
 
 
 def _minor(amount: Decimal, rounding: str) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from catalog.queries.products import translated_slug, translated_slug_params
 from catalog.queries.rows import CategoryRow, CollectionRow
+from catalog.queries.visibility import COLLECTIONS, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
@@ -22,10 +23,6 @@ _CATEGORY = (
 _COLLECTION = (
     "c.id, c.slug, c.name, c.description, c.seo_title, c.seo_description, c.background_image, c.background_image_alt"
 )
-# A collection that shoppers of a channel see at an instant. Parameters: channel, instant.
-_IS_PUBLISHED = """EXISTS (
-  SELECT FROM catalog_collectionpublication pub WHERE pub.collection_id = c.id AND pub.channel_id = %s
-  AND pub.is_published AND (pub.published_at IS NULL OR pub.published_at <= %s) OFFSET 0)"""
 _BY = {"id": "c.id = %s", "slug": "c.slug = %s", "externalReference": "c.external_reference = %s"}
 _ONE_CATEGORY = Found("category", 0, frozenset({"catalog_category"}), wanted=1)
 _ABOVE = Found("category", 1, frozenset({"catalog_category"}))
@@ -143,8 +140,8 @@ def list_categories(wanted: GroupFilter, page: PageRequest) -> Page[CategoryRow]
 
 
 def get_collection(by: str, value: Any, channel: ChannelRow, now: datetime) -> CollectionRow | None:
-    """Return the published collection whose `by` (id, slug, externalReference) is `value`."""
-    sql = f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {_BY[by]} AND {_IS_PUBLISHED}"
+    """Return the collection that is seen in the channel whose `by` (id, slug, externalReference) is `value`."""
+    sql = f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {_BY[by]} AND {COLLECTIONS[sight(channel)]}"
     found = fetch(sql, [value, channel.id, now], found=_ONE_COLLECTION)
     return CollectionRow._make((*found[0], channel)) if found else None
 
@@ -152,10 +149,10 @@ def get_collection(by: str, value: Any, channel: ChannelRow, now: datetime) -> C
 def get_collection_by_translated_slug(
     slug: str, language: str, channel: ChannelRow, now: datetime
 ) -> CollectionRow | None:
-    """Return the published collection of this slug in a language; without one there, its own slug counts."""
+    """Return the collection of this slug in a language, if it is seen; without one there, its own slug counts."""
     where = translated_slug("catalog_collection", "c")
     found = fetch(
-        f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {where} AND {_IS_PUBLISHED}",
+        f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {where} AND {COLLECTIONS[sight(channel)]}",
         [*translated_slug_params("Collection", slug, language), channel.id, now],
         found=_ONE_COLLECTION,
     )
@@ -163,10 +160,11 @@ def get_collection_by_translated_slug(
 
 
 def list_collections_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, CollectionRow]:
-    """Return the published ones of these collections, by id."""
+    """Return those of these collections that are seen in the channel, by id."""
+    is_seen = COLLECTIONS[sight(channel)]
     found = fetch(
         f"""SELECT {_COLLECTION} FROM unnest(%s::uuid[]) AS k(id)
-        CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = k.id LIMIT 1) c WHERE {_IS_PUBLISHED}""",
+        CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = k.id LIMIT 1) c WHERE {is_seen}""",
         [list(ids), channel.id, now],
         about={"collection": ids},
     )
@@ -176,13 +174,13 @@ def list_collections_by_id(ids: Sequence[UUID], channel: ChannelRow, now: dateti
 def list_collections_of(
     product_ids: Sequence[UUID], channel: ChannelRow, now: datetime
 ) -> dict[UUID, list[CollectionRow]]:
-    """Return the published collections that each product is in, by name."""
+    """Return the collections that are seen in the channel and hold each product, by name."""
     found = fetch(
         f"""SELECT k.id, {_COLLECTION} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (
           SELECT * FROM catalog_collectionproduct held WHERE held.product_id = k.id OFFSET 0) held
         CROSS JOIN LATERAL (SELECT * FROM catalog_collection c WHERE c.id = held.collection_id LIMIT 1) c
-        WHERE {_IS_PUBLISHED} ORDER BY c.name, c.id""",
+        WHERE {COLLECTIONS[sight(channel)]} ORDER BY c.name, c.id""",
         [list(product_ids), channel.id, now],
         about={"product": product_ids},
     )
@@ -193,10 +191,10 @@ def list_collections_of(
 
 
 def list_collections(wanted: GroupFilter, page: PageRequest, channel: ChannelRow, now: datetime) -> Page[CollectionRow]:
-    """Return a page of the published collections, by name."""
+    """Return a page of the collections that are seen in the channel, by name."""
     start = page.position(str, UUID)
     texts, params = wanted.conditions()
-    texts, params = (*texts, _IS_PUBLISHED), [*params, channel.id, now]
+    texts, params = (*texts, COLLECTIONS[sight(channel)]), [*params, channel.id, now]
     found = _rows(_COLLECTION, "catalog_collection", ("c.name", "c.id"), texts, params, page, start)
     rows = [CollectionRow._make((*row, channel)) for row in found]
     total = _total("catalog_collection", texts, params) if page.with_total else None

@@ -17,8 +17,9 @@ from typing import Any
 from uuid import UUID
 
 from catalog.queries.conditions import Condition, with_ids
-from catalog.queries.products import CURRENT, IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
+from catalog.queries.products import IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
+from catalog.queries.visibility import Sight, listings, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found, usage_of
 from commerce.graphql.paging import InvalidCursor, Page, PageRequest, Position
@@ -30,7 +31,6 @@ _SHOWN_TABLES = frozenset({"catalog_product", "catalog_media"})
 # So many members are looked up one by one; a list with more is read along its order.
 FEW = 2000
 
-_SHOWN = f"{CURRENT} AND l.is_visible"
 _GROUP = Condition(
     "EXISTS (SELECT FROM catalog_productgroup g WHERE g.group_id = parent.id AND g.product_id = l.product_id OFFSET 0)",
     (),
@@ -66,6 +66,8 @@ ORDERS = {
         product="o.product_id",
         shown=("encode(o.name_key, 'hex')", "o.product_id"),
     ),
+    # Without a channel there is no language whose order could have been written down.
+    "PLAIN_NAME": Order(keys=("o.name", "o.id"), kinds=(str, UUID), source="catalog_product o", product="o.id"),
     "PRICE": Order(keys=("l.price_min", "l.product_id"), kinds=(int, UUID)),
     "NEWEST": Order(keys=("l.newest_at", "l.product_id"), kinds=(datetime, UUID)),
     "RANK": Order(keys=("l.rank", "l.product_id"), kinds=(float, UUID)),
@@ -118,6 +120,7 @@ class _Shape:
     """Everything that the text of a statement depends on."""
 
     order: str
+    seen: Sight
     conditions: tuple[str, ...]
     members: str | None
     in_parents: bool
@@ -190,6 +193,7 @@ def _read(
         others = (*others, _GROUP)
     shape = _Shape(
         order=wanted.order,
+        seen=sight(wanted.channel),
         conditions=tuple(condition.probe for condition in others),
         members=members.members if members else None,
         in_parents=groups is not None,
@@ -263,11 +267,12 @@ def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:
     if shape.members is not None:
         picked = "" if order.source is None else f"JOIN LATERAL {_row(order, where)} ON true"
         return f"""FROM (SELECT DISTINCT m.product_id FROM ({shape.members}) m) found
-  JOIN LATERAL {_listing("found.product_id")} ON true {picked}
+  JOIN LATERAL {_listing("found.product_id", shape.seen)} ON true {picked}
   WHERE {" AND ".join(_early(conditions, "found.product_id")) or "true"}"""
     if order.source is None:
-        return f"FROM catalog_listing l WHERE {' AND '.join([_SHOWN, *conditions])}"
-    return f"""FROM {order.source} JOIN LATERAL {_listing(order.product)} ON true
+        rows, shown = listings(shape.seen, "is_visible")
+        return f"FROM {rows} WHERE {' AND '.join([shown, *conditions])}"
+    return f"""FROM {order.source} JOIN LATERAL {_listing(order.product, shape.seen)} ON true
   WHERE {" AND ".join([where, *_early(conditions, order.product)])}"""
 
 
@@ -276,8 +281,9 @@ def _early(conditions: list[str], product: str) -> list[str]:
     return [condition.replace("l.product_id", product) for condition in conditions]
 
 
-def _listing(product: str) -> str:
-    return f"(SELECT * FROM catalog_listing l WHERE {_SHOWN} AND l.product_id = {product} LIMIT 1) l"
+def _listing(product: str, seen: Sight) -> str:
+    rows, shown = listings(seen, "is_visible")
+    return f"(SELECT * FROM {rows} WHERE {shown} AND l.product_id = {product} LIMIT 1) l"
 
 
 def _row(order: Order, where: str) -> str:
@@ -316,8 +322,9 @@ def _few_members(wanted: ProductList) -> Condition | None:
 def _in_listings(wanted: ProductList, narrowing: Sequence[Condition]) -> Condition:
     """Return conditions on the listing row as one whose members are read from the channel's listing rows."""
     params = (wanted.channel.id, wanted.now, wanted.now, *(value for part in narrowing for value in part.params))
-    where = " AND ".join([_SHOWN, *(part.probe for part in narrowing)])
-    return Condition("true", params, f"SELECT l.product_id FROM catalog_listing l WHERE {where}")
+    rows, shown = listings(sight(wanted.channel), "is_visible")
+    where = " AND ".join([shown, *(part.probe for part in narrowing)])
+    return Condition("true", params, f"SELECT l.product_id FROM {rows} WHERE {where}")
 
 
 @lru_cache(128)
@@ -349,6 +356,7 @@ def _total(wanted: ProductList, members: Condition | None) -> int:
         *(value for condition in (*probes, *sets) for value in condition.params),
     ]
     sql = _count(
+        sight(wanted.channel),
         tuple(condition.probe for condition in probes),
         members.members if members else None,
         tuple(condition.members or "" for condition in sets),
@@ -362,19 +370,21 @@ def _totals(wanted: ProductList, members: Condition | None, groups: list[UUID]) 
     """Return how many products of the list are in each group."""
     conditions = wanted.conditions if members else (*wanted.conditions, _GROUP)
     params = [groups, wanted.channel.id, wanted.now, wanted.now, *(v for c in conditions for v in c.params)]
-    sql = _count(tuple(c.probe for c in conditions), members.members if members else None, (), True)
+    probes = tuple(c.probe for c in conditions)
+    sql = _count(sight(wanted.channel), probes, members.members if members else None, (), True)
     return dict(fetch(sql, params, about={"listing": [wanted.channel.id]}))
 
 
 @lru_cache(256)
-def _count(probes: tuple[str, ...], members: str | None, sets: tuple[str, ...], in_parents: bool) -> str:
+def _count(seen: Sight, probes: tuple[str, ...], members: str | None, sets: tuple[str, ...], in_parents: bool) -> str:
     """Return the statement that counts a list: few members one by one, many by a hash of them."""
     where = "".join(f" AND {probe}" for probe in probes)
     if members is not None:
         counted = f"""SELECT count(*) FROM (SELECT DISTINCT m.product_id FROM ({members}) m) found
-  JOIN LATERAL {_listing("found.product_id")} ON true WHERE true{where}"""
+  JOIN LATERAL {_listing("found.product_id", seen)} ON true WHERE true{where}"""
     else:
-        counted = f"SELECT count(*) FROM catalog_listing l WHERE {_SHOWN}{where}"
+        rows, shown = listings(seen, "is_visible")
+        counted = f"SELECT count(*) FROM {rows} WHERE {shown}{where}"
         # IS TRUE keeps the planner from joining: each set is hashed once.
         counted += "".join(f" AND (l.product_id IN ({text})) IS TRUE" for text in sets)
     if in_parents:

@@ -3,16 +3,15 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from catalog.queries.rows import MediaRow, ProductRow, ProductTypeRow, Texts, VariantRow
+from catalog.queries.visibility import Sight, listings, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
 from tenants.queries import ChannelRow
-
-# A listing row that shoppers of a channel see at an instant. Parameters: channel, instant, instant.
-CURRENT = "l.channel_id = %s AND l.valid_from <= %s AND l.valid_to > %s AND l.price_min IS NOT NULL"
 
 PRODUCT_COLUMNS = (
     "p.id, p.slug, p.name, p.category_id, p.product_type_id, p.rating, p.weight_grams, p.external_reference, "
@@ -28,16 +27,18 @@ IMAGE = """LEFT JOIN LATERAL (
 _TEXTS = "p.description, p.seo_title, p.seo_description"
 _WIDTH = len(ProductRow._fields) - 2  # columns, without texts and channel
 
-_CURRENT = f"""CROSS JOIN LATERAL (
-  SELECT * FROM catalog_listing l WHERE l.product_id = p.id AND {CURRENT} AND l.is_published LIMIT 1) l {IMAGE}"""
 _PRODUCTS = f"SELECT {PRODUCT_COLUMNS}, {', '.join(f'l.{name}' for name in LISTING_COLUMNS.split(', '))}, {_TEXTS}"
-_PRODUCT = f"{_PRODUCTS} FROM catalog_product p {_CURRENT}"
-_PRODUCTS_BY_ID = f"""
-{_PRODUCTS} FROM unnest(%s::uuid[]) AS k(id)
-CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p {_CURRENT}
-"""
+_BY_KEY = """unnest(%s::uuid[]) AS k(id)
+CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = k.id LIMIT 1) p"""
 _BY = {"id": "p.id = %s", "slug": "p.slug = %s", "externalReference": "p.external_reference = %s"}
 _ONE = Found("product", 0, frozenset({"catalog_product", "catalog_listing", "catalog_media"}), wanted=1)
+
+
+@cache
+def _products(source: str, seen: Sight) -> str:
+    rows, where = listings(seen, "is_published")
+    return f"""{_PRODUCTS} FROM {source} CROSS JOIN LATERAL (
+  SELECT * FROM {rows} WHERE l.product_id = p.id AND {where} LIMIT 1) l {IMAGE}"""
 
 
 def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None = None) -> ProductRow:
@@ -46,8 +47,9 @@ def product_row(columns: Sequence[Any], channel: ChannelRow, texts: Texts | None
 
 
 def get_product(by: str, value: Any, channel: ChannelRow, now: datetime) -> ProductRow | None:
-    """Return the published product whose `by` (id, slug, externalReference) is `value`, its texts read too."""
-    found = fetch(f"{_PRODUCT} WHERE {_BY[by]}", [channel.id, now, now, value], found=_ONE)
+    """Return the product whose `by` (id, slug, externalReference) is `value`, if it is seen, its texts read too."""
+    sql = f"{_products('catalog_product p', sight(channel))} WHERE {_BY[by]}"
+    found = fetch(sql, [channel.id, now, now, value], found=_ONE)
     return _with_texts(found[0], channel) if found else None
 
 
@@ -55,13 +57,14 @@ def get_product_by_translated_slug(slug: str, language: str, channel: ChannelRow
     """Return the published product of this slug in a language; without one there, its own slug counts."""
     where = translated_slug("catalog_product", "p")
     params = [channel.id, now, now, *translated_slug_params("Product", slug, language)]
-    found = fetch(f"{_PRODUCT} WHERE {where}", params, found=_ONE)
+    found = fetch(f"{_products('catalog_product p', sight(channel))} WHERE {where}", params, found=_ONE)
     return _with_texts(found[0], channel) if found else None
 
 
 def list_products_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, ProductRow]:
-    """Return the published ones of these products, by id."""
-    found = fetch(_PRODUCTS_BY_ID, [list(ids), channel.id, now, now], about={"product": ids})
+    """Return those of these products that are seen in the channel, by id."""
+    sql = _products(_BY_KEY, sight(channel))
+    found = fetch(sql, [list(ids), channel.id, now, now], about={"product": ids})
     return {row[0]: _with_texts(row, channel) for row in found}
 
 
@@ -99,20 +102,33 @@ _VARIANT = """
 SELECT v.id, v.product_id, v.name, v.sku, v.track_inventory, v.quantity_limit_per_customer, v.weight_grams,
   v.external_reference, v.created_at, v.updated_at, price.currency, price.price, price.prior_price,
   (SELECT coalesce(sum(s.on_hand - s.reserved), 0)::bigint FROM catalog_stock s
-   WHERE s.variant_id = v.id AND s.warehouse_id = ANY(
-     ARRAY(SELECT w.warehouse_id FROM catalog_warehousechannel w WHERE w.channel_id = %s)))
-FROM {source} CROSS JOIN LATERAL (
+   WHERE s.variant_id = v.id AND {stock})
+FROM {source} {price} JOIN LATERAL (
   SELECT * FROM catalog_variantprice price WHERE price.variant_id = v.id AND price.channel_id = %s LIMIT 1) price
+  ON true
 """
-_IS_SHOWN = f"""EXISTS (
-  SELECT FROM catalog_listing l WHERE l.product_id = v.product_id AND {CURRENT} AND l.is_published OFFSET 0)"""
-_ONE_VARIANT = _VARIANT.format(source="catalog_variant v")
+_IN_CHANNEL = (
+    "s.warehouse_id = ANY(ARRAY(SELECT w.warehouse_id FROM catalog_warehousechannel w WHERE w.channel_id = %s))"
+)
 _KEYED_VARIANTS = """unnest(%s::uuid[]) AS k(id) CROSS JOIN LATERAL (
   SELECT * FROM catalog_variant v WHERE v.{column} = k.id {many}) v"""
-_VARIANTS_BY_ID = f"{_VARIANT.format(source=_KEYED_VARIANTS.format(column='id', many='LIMIT 1'))} WHERE {_IS_SHOWN}"
-_VARIANTS_OF = f"""
-{_VARIANT.format(source=_KEYED_VARIANTS.format(column="product_id", many="OFFSET 0"))} ORDER BY v.position, v.id
-"""
+_BY_ID = _KEYED_VARIANTS.format(column="id", many="LIMIT 1")
+_OF_PRODUCT = _KEYED_VARIANTS.format(column="product_id", many="OFFSET 0")
+
+
+@cache
+def _variants(source: str, seen: Sight) -> str:
+    """Return the statement up to its FROM; parameters: channel, those of the source, channel. Shoppers see prices."""
+    stock = "%s::uuid IS NOT NULL" if seen == "everywhere" else _IN_CHANNEL
+    return _VARIANT.format(source=source, stock=stock, price="" if seen == "shoppers" else "LEFT")
+
+
+@cache
+def _is_shown(seen: Sight) -> str:
+    rows, where = listings(seen, "is_published")
+    return f"EXISTS (SELECT FROM {rows} WHERE l.product_id = v.product_id AND {where} OFFSET 0)"
+
+
 _OF_FOUND = Found("product", 1, frozenset({"catalog_variant", "catalog_variantprice", "catalog_listing"}))
 # Rows carry the free pieces, on which an answer depends only where it shows them.
 _NO_QUANTITY: dict[str, Sequence[UUID]] = {"quantity": ()}
@@ -120,25 +136,32 @@ _VARIANT_BY = {"id": "v.id = %s", "sku": "v.sku = %s", "externalReference": "v.e
 
 
 def get_variant(by: str, value: Any, channel: ChannelRow, now: datetime) -> VariantRow | None:
-    """Return the priced variant, of a published product, whose `by` (id, sku, externalReference) is `value`."""
+    """Return the variant whose `by` (id, sku, externalReference) is `value`, if it is seen.
+
+    Shoppers see priced ones of published products.
+    """
     params = [channel.id, channel.id, value, channel.id, now, now]
-    sql = f"{_ONE_VARIANT} WHERE {_VARIANT_BY[by]} AND {_IS_SHOWN}"
+    seen = sight(channel)
+    sql = f"{_variants('catalog_variant v', seen)} WHERE {_VARIANT_BY[by]} AND {_is_shown(seen)}"
     found = fetch(sql, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=1))
     return VariantRow._make((*found[0], channel)) if found else None
 
 
 def list_variants_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, VariantRow]:
-    """Return those of these variants that are priced and of published products, by id."""
+    """Return those of these variants that are seen in the channel, by id."""
     params = [channel.id, list(ids), channel.id, channel.id, now, now]
-    found = fetch(_VARIANTS_BY_ID, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=len(ids)))
+    seen = sight(channel)
+    sql = f"{_variants(_BY_ID, seen)} WHERE {_is_shown(seen)}"
+    found = fetch(sql, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=len(ids)))
     return {row[0]: VariantRow._make((*row, channel)) for row in found}
 
 
 def list_variants(product_ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[VariantRow]]:
-    """Return the variants of published products that have a price in the channel, in the merchant's order."""
+    """Return the variants of products that are seen, to shoppers those with a price, in the merchant's order."""
     variants: dict[UUID, list[VariantRow]] = defaultdict(list)
     about = {**_NO_QUANTITY, "product": product_ids}
-    for row in fetch(_VARIANTS_OF, [channel.id, list(product_ids), channel.id], about=about):
+    sql = f"{_variants(_OF_PRODUCT, sight(channel))} ORDER BY v.position, v.id"
+    for row in fetch(sql, [channel.id, list(product_ids), channel.id], about=about):
         variants[row[1]].append(VariantRow._make((*row, channel)))
     return variants
 

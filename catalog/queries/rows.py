@@ -31,7 +31,7 @@ class Texts(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """A product as shoppers of `channel` see it now; null prices: nothing to buy. `texts`: where they were read."""
+    """A product as it is seen in `channel` now; null prices: nothing to buy. `texts`: where they were read."""
 
     id: UUID
     slug: str
@@ -47,14 +47,14 @@ class ProductRow(NamedTuple):
     image_url: str | None
     image_file: str | None
     image_alt: str | None
-    currency: str
+    currency: str | None
     price_min: int | None
     price_max: int | None
     undiscounted_min: int | None
     undiscounted_max: int | None
     on_sale: bool
-    in_stock: bool
-    is_purchasable: bool
+    in_stock: bool | None
+    is_purchasable: bool | None
     is_visible: bool
     texts: Texts | None
     channel: ChannelRow
@@ -76,7 +76,7 @@ class ProductTypeRow(NamedTuple):
 
 
 class VariantRow(NamedTuple):
-    """A variant as shoppers of `channel` see it."""
+    """A variant as it is seen in `channel`; a null price: it has none there."""
 
     id: UUID
     product_id: UUID
@@ -88,8 +88,8 @@ class VariantRow(NamedTuple):
     external_reference: str | None
     created_at: datetime
     updated_at: datetime
-    currency: str
-    price: int
+    currency: str | None
+    price: int | None
     prior_price: int | None
     free_pieces: int
     channel: ChannelRow
@@ -124,7 +124,7 @@ class CategoryRow(NamedTuple):
 
 
 class CollectionRow(NamedTuple):
-    """A collection as shoppers of `channel` see it."""
+    """A collection as it is seen in `channel`."""
 
     id: UUID
     slug: str

@@ -12,7 +12,7 @@ from commerce.graphql.context import Context, Operation
 from commerce.graphql.errors import PermissionDenied
 from tenants import queries
 from tenants.callers import ANONYMOUS, CREDENTIALS, Caller
-from tenants.queries import AppRow, ChannelRow, TenantRecord
+from tenants.queries import EVERYWHERE, AppRow, ChannelRow, TenantRecord
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -92,8 +92,13 @@ class ShopContext(Context):
     def channel(self, slug: str | None) -> ChannelRow | None:
         """Return the active channel of this slug, or None; without a slug the shop's only active channel.
 
+        Who manages products sees everything: in any channel, and without a slug EVERYWHERE.
         Raises GraphQLError in the dialect's words where no slug was given and the choice is not clear.
         """
+        if "MANAGE_PRODUCTS" in self.permissions:
+            if slug is None:
+                return EVERYWHERE
+            return next((row._replace(shows_all=True) for row in self.channels() if row.slug == slug), None)
         active = [channel for channel in self.channels() if channel.is_active]
         if slug is not None:
             return next((channel for channel in active if channel.slug == slug), None)
