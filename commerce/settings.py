@@ -264,10 +264,20 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
-# Tenants' files: in a bucket where one is named, otherwise in a folder, which the web process serves.
+# Tenants' files: in a bucket where one is named, otherwise in a folder, which the web process serves (docs/media.md).
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "media"))
 MEDIA_BUCKET = env.str("MEDIA_BUCKET", default="")
+# The CDN's host, which may read the bucket; or 1 where everybody may. Otherwise addresses are signed, for so many
+# seconds: longer than kept answers and redirections to them live.
+MEDIA_DOMAIN = env.str("MEDIA_DOMAIN", default="")
+MEDIA_PUBLIC = env.bool("MEDIA_PUBLIC", default=False)
+MEDIA_ADDRESS_SECONDS = env.int("MEDIA_ADDRESS_SECONDS", default=3600)
+if MEDIA_ADDRESS_SECONDS < 900:
+    raise ImproperlyConfigured(f"MEDIA_ADDRESS_SECONDS is 900 or more, not {MEDIA_ADDRESS_SECONDS}.")
+# How many bytes and pixels a picture may have, and how many bytes another file.
+MEDIA_MOST_BYTES = env.int("MEDIA_MOST_BYTES", default=25 * 1024 * 1024)
+MEDIA_MOST_PIXELS = env.int("MEDIA_MOST_PIXELS", default=50_000_000)
 TENANT_PUBLIC_ID = "tenants.media.public_id_of"
 _folder: dict[str, Any] = {"BACKEND": "commerce.storage.TenantStorage"}
 _bucket: dict[str, Any] = {
@@ -275,12 +285,15 @@ _bucket: dict[str, Any] = {
     "OPTIONS": {
         "bucket_name": MEDIA_BUCKET,
         "region_name": env.str("MEDIA_REGION", default="") or None,
+        # Of a server that is not Amazon's; it gets the bucket's name in the path.
         "endpoint_url": env.str("MEDIA_ENDPOINT_URL", default="") or None,
-        # The CDN's host; without one, addresses are signed and last an hour.
-        "custom_domain": env.str("MEDIA_DOMAIN", default="") or None,
-        "querystring_auth": not env.str("MEDIA_DOMAIN", default=""),
+        "addressing_style": "path" if env.str("MEDIA_ENDPOINT_URL", default="") else "virtual",
+        "signature_version": "s3v4",
+        "custom_domain": MEDIA_DOMAIN or None,
+        "querystring_auth": not (MEDIA_DOMAIN or MEDIA_PUBLIC),
+        "querystring_expire": MEDIA_ADDRESS_SECONDS,
         "file_overwrite": False,
-        "object_parameters": {"CacheControl": "public, max-age=3600"},
+        "object_parameters": {"CacheControl": "public, max-age=86400"},
     },
 }
 STORAGES = {

@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import path
@@ -16,12 +15,13 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
 from commerce.schema import SCHEMA_VERSION, schema
+from commerce.storage import UPLOAD_PATH
 from commerce.webhooks.rest import events
 from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
 from tenants.graphql.policy import policy_of
-from tenants.media import serve_media
+from tenants.media import receive_upload, serve_media
 from tenants.middleware import tenant_of
 
 
@@ -59,7 +59,7 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("api/v1/events", events),
+    path("media/<uuid:public_id>/<path:path>", serve_media),
+    path(UPLOAD_PATH.lstrip("/"), receive_upload),
     path("admin/", admin.site.urls),
 ]
-if not settings.MEDIA_BUCKET:
-    urlpatterns.append(path("media/<uuid:public_id>/<path:path>", serve_media))

@@ -1,16 +1,24 @@
-"""Files of tenants by their public uuid: its lookup for the storage, and `/media/` for the local stack."""
+"""Files of tenants by their public uuid: its lookup for the storage, and `/media/` where the storage has no address.
+
+A folder's files are served, and taken from whoever was given a token; a private bucket's are redirected to.
+"""
 
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
 
-from commerce.storage import serving_headers
+from commerce.storage import TenantStorage, UploadRefused, files_of, is_shown, read_upload_token, serving_headers
 from tenants.models import Tenant
+
+# Bytes that a form has beside its file.
+_FORM = 64 * 1024
 
 
 @lru_cache(maxsize=10_000)
@@ -24,9 +32,16 @@ def public_id_of(tenant_id: int) -> UUID:
 
 @require_safe
 def serve_media(request: HttpRequest, public_id: UUID, path: str) -> HttpResponseBase:
-    """Serve a stored file of the host's tenant; another tenant's is a 404. Nothing in it can run as a page."""
-    if public_id != request.tenant.public_id:  # type: ignore[attr-defined]
+    """Serve a stored file of the host's tenant; another tenant's is a 404. Nothing in it can run as a page.
+
+    A file in a bucket is redirected to, at an address that is signed for a while if the bucket is private.
+    """
+    shop = request.tenant  # type: ignore[attr-defined]
+    if public_id != shop.public_id or not is_shown(path):
         raise Http404
+    if not isinstance(default_storage, TenantStorage):
+        with files_of(shop.id):
+            return redirect_to(default_storage.url(path))
     response = serve(request, path, document_root=str(Path(settings.MEDIA_ROOT) / str(public_id)))
     for name, value in serving_headers(path).items():
         response[name] = value
@@ -35,3 +50,39 @@ def serve_media(request: HttpRequest, public_id: UUID, path: str) -> HttpRespons
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     response["Cache-Control"] = "public, max-age=3600"
     return response
+
+
+def redirect_to(address: str) -> HttpResponse:
+    """Return a redirection to a stored file, which may be kept for as long as its address holds."""
+    response = HttpResponseRedirect(address)
+    response["Cache-Control"] = f"public, max-age={settings.MEDIA_ADDRESS_SECONDS // 3}"
+    return response
+
+
+@csrf_exempt
+@require_POST
+def receive_upload(request: HttpRequest) -> HttpResponse:
+    """Take a file from whoever was given a token for it (`TenantStorage.upload_form`), as S3 does: 204, or 4xx."""
+    shop = request.tenant  # type: ignore[attr-defined]
+    if not isinstance(default_storage, TenantStorage):
+        raise Http404
+    if not (request.META.get("CONTENT_LENGTH") or "").isdigit():
+        return _refuse(411, "The request does not say its length (Content-Length).")
+    if int(request.META["CONTENT_LENGTH"]) > settings.MEDIA_MOST_BYTES + _FORM:
+        return _refuse(413, f"At most {settings.MEDIA_MOST_BYTES:,} bytes are taken.")
+    file = request.FILES.get("file")
+    try:
+        allowed = read_upload_token(request.POST.get("token", ""), shop.public_id)
+    except UploadRefused as error:
+        return _refuse(403, error.message)
+    if file is None:
+        return _refuse(400, "The form has no field `file`.")
+    if not 1 <= (file.size or 0) <= allowed.size:
+        return _refuse(400, f"The file has {file.size:,} bytes, and {allowed.size:,} at most were announced.")
+    with files_of(shop.id):
+        default_storage.put(allowed.name, file.read())
+    return HttpResponse(status=204)
+
+
+def _refuse(status: int, message: str) -> JsonResponse:
+    return JsonResponse({"error": message}, status=status)
