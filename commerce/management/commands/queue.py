@@ -9,11 +9,12 @@ from commerce.errors import DomainError
 from commerce.jobs import broker, heartbeats
 from commerce.jobs.queues import QUEUES
 from commerce.outbox import repair as outbox
+from commerce.webhooks import repair as webhooks
 from tenants import operations, queries
 from tenants.operators import current_operator
 
 # What dies as a row of a tenant's, each with the functions `list_dead`, `retry` and `drop`.
-ROWS: dict[str, ModuleType] = {"outbox": outbox}
+ROWS: dict[str, ModuleType] = {"outbox": outbox, "webhooks": webhooks}
 
 
 class Command(BaseCommand):
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         status = verbs.add_parser("status", help="show what waits in each queue, and which workers live")
         status.add_argument("--check", action="store_true", help="fail where a queue has no living worker")
         listing = verbs.add_parser("list", help="show the messages that are next, or a tenant's dead rows")
-        listing.add_argument("queue", choices=[*QUEUES, *ROWS])
+        listing.add_argument("queue", choices=list(dict.fromkeys([*QUEUES, *ROWS])))
         listing.add_argument("--tenant", metavar="SLUG", help=f"whose dead rows ({', '.join(ROWS)})")
         listing.add_argument("--limit", type=int, default=20)
         for verb, help_ in (("retry", "try a tenant's dead rows again"), ("drop", "delete a tenant's dead rows")):
@@ -65,13 +66,15 @@ class Command(BaseCommand):
             raise CommandError(f"No living worker serves {', '.join(unserved)}.")
 
     def _list(self, *, queue: str, tenant: str | None, limit: int, **_: Any) -> None:
-        if queue in QUEUES:
+        if tenant is None and queue in QUEUES:
             for message in broker.peek(queue, at_most=limit):
                 again = "\tagain" if message.is_again else ""
                 self.stdout.write(f"{message.id}\t{message.task}\ttenant {message.tenant_id or '-'}{again}")
             return
         if tenant is None:
             raise CommandError(f"Whose rows? `queue list {queue} --tenant SLUG`.")
+        if queue not in ROWS:
+            raise CommandError(f"{queue} has messages, and no tenant's rows ({', '.join(ROWS)} have): drop --tenant.")
         with (
             operations.all_tenants(
                 reason="look at dead rows", operator=current_operator(), command=f"queue list {queue} {tenant}"
