@@ -22,7 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 # The tasks that have no tenant, and why not.
 PLATFORM_TASKS = {
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
-    "commerce.jobs.tasks.revive": "visits every tenant, each in a scope of its own",
+    "commerce.jobs.tasks.revive": "finds the silent jobs of all tenants, as the relay's role",
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
     "commerce.webhooks.tasks.deliver": "delivers for all tenants in turns, as the relay's role",
     "commerce.webhooks.tasks.prune": "visits every tenant, each in a scope of its own",

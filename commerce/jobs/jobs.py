@@ -19,10 +19,13 @@ import orjson
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connections, transaction
 
-from commerce.db.scope import current_scope, current_tenant_id, tenant_scope
+from commerce.db.models import new_id
+from commerce.db.scope import Scope, current_scope, current_tenant_id, open_scope, tenant_scope
 from commerce.errors import DomainError
 from commerce.jobs.models import Job
 
+# The relay's role, which sees the jobs of all tenants.
+RELAY = "relay"
 # Seconds of silence after which a job's worker counts as dead: longer than one step may take (statement_timeout 30 s).
 SILENT_AFTER = 120
 # How often a job is taken before it fails, for a job that kills its workers must not go on for ever.
@@ -42,9 +45,11 @@ _FINISH = """
 UPDATE jobs_job SET status = %s, error = %s, holder = NULL, finished_at = statement_timestamp()
 WHERE id = %s AND holder = %s AND status = 'running'
 """
-# Its time is over, not its work: another task goes on with it.
+# Its time is over, not its work: another task goes on with it, after so many seconds if need be.
 _PUT_BACK = """
-UPDATE jobs_job SET status = 'queued', holder = NULL, tries = tries - 1, seen_at = statement_timestamp()
+UPDATE jobs_job SET status = CASE WHEN is_cancel_asked THEN 'cancelled' ELSE 'queued' END, holder = NULL,
+       tries = tries - 1, seen_at = statement_timestamp() + make_interval(secs => %s), message = coalesce(%s, message),
+       finished_at = CASE WHEN is_cancel_asked THEN statement_timestamp() END
 WHERE id = %s AND holder = %s AND status = 'running'
 """
 _CANCEL = """
@@ -61,12 +66,24 @@ UPDATE jobs_job SET
   finished_at = CASE WHEN is_cancel_asked OR tries >= %(most)s THEN statement_timestamp() END,
   holder = NULL, seen_at = statement_timestamp()
 WHERE finished_at IS NULL AND seen_at < statement_timestamp() - make_interval(secs => %(after)s)
-RETURNING id, status
+RETURNING tenant_id, id, status
 """
 
 
 class JobStopped(DomainError):
     """The job was cancelled, or another worker has taken it over: what this step did is undone."""
+
+
+class TryLater(Exception):
+    """Raised by a job that cannot go on now: it is taken up again, after its last step, when `seconds` have passed.
+
+    That does not count among its tries. `message` says why it waits.
+    """
+
+    def __init__(self, seconds: float, message: str) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.message = message
 
 
 class JobNotFound(DomainError):
@@ -120,10 +137,18 @@ def handler(kind: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def start(kind: str, arguments: dict[str, Any], *, total: int | None = None) -> UUID:
-    """Write a job of the scope's tenant, wake a worker when the transaction commits, and return the job's id."""
+def start(
+    kind: str, arguments: dict[str, Any], *, total: int | None = None, permission: str = "", id: UUID | None = None
+) -> UUID:
+    """Write a job of the scope's tenant, wake a worker when the transaction commits, and return the job's id.
+
+    Staff see and stop it who have the `permission`. With an `id` the job is made once, however often it is started.
+    """
     tenant_id, scope = current_tenant_id(), current_scope()
-    job = Job.objects.create(kind=kind, arguments=arguments, total=total)
+    wanted = {"kind": kind, "arguments": arguments, "total": total, "permission": permission}
+    job, is_new = Job.objects.get_or_create(id=id or new_id(), defaults=wanted)
+    if not is_new:
+        return job.id
     transaction.on_commit(lambda: wake(tenant_id, job.id), using=scope.alias if scope else None, robust=True)
     return job.id
 
@@ -159,8 +184,11 @@ def run(tenant_id: int, id: UUID) -> None:
         _finish(job, Job.Status.CANCELLED)
     except SoftTimeLimitExceeded:
         with tenant_scope(tenant_id):
-            _execute(_PUT_BACK, [id, holder])
+            _execute(_PUT_BACK, [0, None, id, holder])
         wake(tenant_id, id)
+    except TryLater as later:
+        with tenant_scope(tenant_id):  # `revive` finds it when it has been silent for long enough
+            _execute(_PUT_BACK, [later.seconds - SILENT_AFTER, later.message[:500], id, holder])
     except Exception as error:
         _finish(job, Job.Status.FAILED, f"{type(error).__name__}: {error}")
         raise
@@ -168,24 +196,18 @@ def run(tenant_id: int, id: UUID) -> None:
         _finish(job, Job.Status.DONE)
 
 
-def revive(tenant_id: int) -> list[UUID]:
-    """Take a tenant's jobs from workers that fell silent; wake others for them, and return those woken.
+def revive() -> list[tuple[int, UUID]]:
+    """Take the jobs of all tenants from workers that fell silent, and wake others for them and for those that waited.
 
-    A job that was taken three times fails, and says so.
+    Returns the tenant and id of each that was woken. A job that was taken three times fails, and says so. One
+    statement, by the relay's role.
     """
-    with tenant_scope(tenant_id), connections["default"].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(_SILENT, {"most": MOST_TRIES, "after": SILENT_AFTER})
-        found = [job_id for job_id, status in cursor.fetchall() if status == Job.Status.QUEUED]
-    for job_id in found:
+        found = [(tenant_id, job_id) for tenant_id, job_id, status in cursor.fetchall() if status == Job.Status.QUEUED]
+    for tenant_id, job_id in found:
         wake(tenant_id, job_id)
     return found
-
-
-def list_tenant_ids() -> list[int]:
-    """Return the numbers of all tenants; needs no scope."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT id FROM tenants_tenant ORDER BY id")
-        return [row[0] for row in cursor.fetchall()]
 
 
 def _finish(job: Running, status: Job.Status, error: str = "") -> None:

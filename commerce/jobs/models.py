@@ -31,7 +31,8 @@ class Job(TenantModel):
     """Long work of a tenant: what it is, how far it has come, and who is at it.
 
     `done` and `total` count what `message` says; `state` is where a new worker goes on. `seen_at` is the last sign of
-    the worker that has the job, by the database's clock.
+    the worker that has the job, by the database's clock. Staff with `permission` may see and stop it; where it is
+    empty, those who manage the shop's settings.
     """
 
     topics = NOT_SHOWN
@@ -44,6 +45,7 @@ class Job(TenantModel):
         CANCELLED = "cancelled"
 
     kind = models.CharField(max_length=100)
+    permission = models.CharField(max_length=50, blank=True, default="")
     arguments = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     done = models.BigIntegerField(default=0)
@@ -66,4 +68,9 @@ class Job(TenantModel):
         indexes = [
             # What is not finished, the longest silent first.
             models.Index(name="job_unfinished", fields=["tenant_id", "seen_at"], condition=models.Q(finished_at=None)),
+            # Lists show the latest first.
+            models.Index(name="job_latest", fields=["tenant_id", "created_at", "id"]),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

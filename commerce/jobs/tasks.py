@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.db import connections
 
 from commerce.db.tasks import TenantWork, Work
 from commerce.jobs import heartbeats, jobs
@@ -14,10 +15,17 @@ def run(*, tenant_id: int, job_id: str) -> None:
     jobs.run(tenant_id, UUID(job_id))
 
 
-@shared_task(base=Work)
+@shared_task(base=Work, queue_name="webhooks")
 def revive() -> int:
-    """Have the jobs of workers that died go on, and those whose message was lost begin; return how many."""
-    return sum(len(jobs.revive(tenant_id)) for tenant_id in jobs.list_tenant_ids())
+    """Have the jobs of workers that died go on, and those whose message was lost begin; return how many.
+
+    It is for the queue whose workers have the relay's role. Raises RuntimeError where DATABASE_RELAY_URL is not set.
+    """
+    if jobs.RELAY not in connections:
+        raise RuntimeError(
+            "DATABASE_RELAY_URL is not set: a worker of the queue webhooks needs it to find silent jobs."
+        )
+    return len(jobs.revive())
 
 
 @shared_task(base=Work)
