@@ -200,6 +200,8 @@ WEBHOOK_LEASE = env.float("WEBHOOK_LEASE", default=60.0)
 WEBHOOK_SLOWED_WAIT = env.float("WEBHOOK_SLOWED_WAIT", default=10.0)
 # A webhook whose endpoint has failed for so many hours is paused.
 WEBHOOK_PAUSE_AFTER_HOURS = env.float("WEBHOOK_PAUSE_AFTER_HOURS", default=72.0)
+# And one of which so many deliveries in a row are dead, whatever its endpoint answered; 0 is never.
+WEBHOOK_PAUSE_AFTER_DEAD = env.int("WEBHOOK_PAUSE_AFTER_DEAD", default=100)
 # What is delivered is kept so many days; what is dead, or waits for a webhook that is paused, so many.
 WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=7)
 WEBHOOK_KEEP_DEAD_DAYS = env.int("WEBHOOK_KEEP_DEAD_DAYS", default=30)
