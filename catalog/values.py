@@ -80,7 +80,7 @@ def _swatch(raw: Any) -> ValueColumns:
 def _numeric(raw: Any) -> ValueColumns:
     try:
         number = float(raw)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(raw, bool) or not math.isfinite(number):
         raise DomainError(f"{raw!r} is no number.", field="value")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connections, models, transaction
+from django.db import DataError, IntegrityError, connections, models, transaction
 
 from catalog.models import (
     Attribute,
@@ -15,6 +15,11 @@ from catalog.models import (
     CollectionProduct,
     CollectionPublication,
     Media,
+    Menu,
+    MenuItem,
+    Page,
+    PageType,
+    PageTypeAttribute,
     Product,
     ProductPublication,
     ProductType,
@@ -26,7 +31,9 @@ from catalog.models import (
     Warehouse,
     WarehouseChannel,
 )
+from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
+from catalog.operations.menus import place_item
 from commerce import outbox
 from commerce.db.models import TenantModel
 from commerce.db.scope import current_scope
@@ -49,6 +56,10 @@ KINDS: dict[type[models.Model], tuple[str, str]] = {
     Category: ("Category", "category"),
     Collection: ("Collection", "collection"),
     Media: ("ProductMedia", "media"),
+    Menu: ("Menu", "menu"),
+    MenuItem: ("MenuItem", "menu_item"),
+    Page: ("Page", "page"),
+    PageType: ("PageType", "page_type"),
     Product: ("Product", "product"),
     ProductType: ("ProductType", "product_type"),
     Stock: ("Stock", "stock"),
@@ -61,6 +72,7 @@ KINDS: dict[type[models.Model], tuple[str, str]] = {
 _OWNERS: dict[type[models.Model], tuple[type[TenantModel], str]] = {
     CollectionProduct: (Collection, "collection_id"),
     CollectionPublication: (Collection, "collection_id"),
+    PageTypeAttribute: (PageType, "page_type_id"),
     ProductPublication: (Product, "product_id"),
     ProductTypeAttribute: (ProductType, "product_type_id"),
 }
@@ -70,11 +82,14 @@ def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     """Insert or update an object, publish its event, and bring the listings that show it up to date.
 
     Everything happens in the scope's transaction. Raises NotUnique naming the field whose value is in use,
-    CategoryCycle for a category below itself, DomainError for other values the database refuses.
+    CategoryCycle or MenuCycle for what would stand below itself, DomainError for other values that do not fit.
     """
     created = instance._state.adding
+    check(instance)
     if isinstance(instance, Category):
         _place_category(instance)
+    elif isinstance(instance, MenuItem):
+        place_item(instance)
     affected = _affected_products(instance)
     with about_objects(_objects_before_and_after(instance)):
         _write(instance, lambda: instance.save(force_insert=created))
@@ -122,6 +137,8 @@ def _write(instance: models.Model, write: Callable[[], Any]) -> None:
         raise DomainError(f"It is still used by {', '.join(users)}.") from error
     except IntegrityError as error:
         raise explain(error, instance) from error
+    except DataError as error:
+        raise DomainError(f"The database cannot store this {instance._meta.verbose_name}: {error}".strip()) from error
 
 
 def explain(error: IntegrityError, instance: models.Model) -> DomainError:
@@ -139,29 +156,32 @@ def explain(error: IntegrityError, instance: models.Model) -> DomainError:
 def _publish(
     instance: models.Model, verb: str, actor: str, *, now: datetime, identity: UUID | None = None, version: int = 0
 ) -> None:
-    facts = _facts(instance)
     if type(instance) in _OWNERS:
         owner, column = _OWNERS[type(instance)]
         identity, verb = getattr(instance, column), "updated"
         owner._default_manager.filter(id=identity).update(updated_at=now)
         version = owner._default_manager.values_list("version", flat=True).get(id=identity)
         kind, word = KINDS[owner]
+        outbox.publish_many([_event(kind, word, verb, identity, version, _facts(instance), actor)])
     elif type(instance) in KINDS:
-        kind, word = KINDS[type(instance)]
-        identity = identity or instance.pk
-        version = version or getattr(instance, "version", None) or 1
-    else:
-        return
+        outbox.publish_many([event_of(instance, verb, actor, identity=identity, version=version)])
+
+
+def event_of(
+    instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int = 0
+) -> outbox.NewEvent:
+    """Return the event that tells of an object which has one of its own."""
+    kind, word = KINDS[type(instance)]
+    version = version or getattr(instance, "version", None) or 1
+    return _event(kind, word, verb, identity or instance.pk, version, _facts(instance), actor)
+
+
+def _event(
+    kind: str, word: str, verb: str, identity: UUID, version: int, facts: dict[str, Any], actor: str
+) -> outbox.NewEvent:
     if word == "price" or (word, verb) == ("stock", "updated"):
         verb = "changed"
-    outbox.publish(
-        f"catalog.{word}.{verb}",
-        object_kind=kind,
-        object_id=identity,
-        object_version=version,
-        payload=facts,
-        actor=actor,
-    )
+    return outbox.NewEvent(f"catalog.{word}.{verb}", kind, identity, version, facts, actor)
 
 
 def _facts(instance: models.Model) -> dict[str, Any]:
@@ -211,7 +231,7 @@ def _place_category(category: Category) -> None:
     """Set the level under the parent, and that of everything below when it moves."""
     parent = None
     if category.parent_id is not None:
-        parent = Category.objects.select_for_update().filter(id=category.parent_id).first()
+        parent = _locked_with_ancestors(category.parent_id)
         if parent is None:
             raise DomainError(f"There is no category {category.parent_id}.", code="NOT_FOUND", field="parent")
     if category._state.adding:
@@ -224,3 +244,12 @@ def _place_category(category: Category) -> None:
     moved_by, category.level = level - category.level, level
     if moved_by:
         Category.objects.filter(id__in=below[1:]).update(level=models.F("level") + moved_by)
+
+
+def _locked_with_ancestors(category_id: UUID) -> Category | None:
+    """Return a category, it and all above it locked, so that two moves at once make no circle."""
+    locked = Category.objects.select_for_update()
+    found = above = locked.filter(id=category_id).first()
+    while above is not None and above.parent_id is not None:
+        above = locked.filter(id=above.parent_id).first()
+    return found

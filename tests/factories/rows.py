@@ -144,6 +144,11 @@ def _catalogue(shop: Shop) -> None:
     article = catalog.make_page_type(f"Article {word}", slug=f"article-{word}", attributes=[topic])
     about = catalog.make_page(f"About {word}", slug=f"about-{word}", page_type=article, values=[topic.values.all()[0]])
     menu = catalog.make_menu(f"Menu {word}", slug=f"menu-{word}")
-    home = catalog.make_menu_item(menu, f"Home {word}", url=f"https://{word}.example/")
-    for target in ({"category": root}, {"collection": collection}, {"page": about}):
+    home = catalog.make_menu_item(menu, f"Home {word}")
+    for target in (
+        {"url": f"https://{word}.example/"},
+        {"category": root},
+        {"collection": collection},
+        {"page": about},
+    ):
         catalog.make_menu_item(menu, f"{next(iter(target))} {word}", parent=home, **target)
