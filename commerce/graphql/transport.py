@@ -13,19 +13,30 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from graphql import GraphQLError
 
+from commerce.graphql.errors import TooManyRequests
 from commerce.graphql.limits import Limits
+from commerce.ratelimit import UNLIMITED, Allowance, Check
 
 
 class BadRequest(Exception):
     """A request without a query that could be run: an HTTP status, and what is wrong where.
 
-    The error is shown as it is, where it is more than a message.
+    The error is shown as it is, where it is more than a message; `check` is what was taken for the request.
     """
 
-    def __init__(self, error: str | GraphQLError, status: int = 400) -> None:
+    def __init__(self, error: str | GraphQLError, status: int = 400, check: Check = UNLIMITED) -> None:
         super().__init__(str(error))
         self.error = error if isinstance(error, GraphQLError) else GraphQLError(error)
         self.status = status
+        self.check = check
+
+
+def pay(allowance: Allowance) -> Check:
+    """Take a whole request from an allowance, or raise BadRequest with the status 429."""
+    check = allowance.take(1)
+    if not check.allowed:
+        raise BadRequest(TooManyRequests(check.message()), 429, check)
+    return check
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from commerce.errors import DomainError
 from commerce.graphql.context import Context, Operation
 from commerce.graphql.documents import TrustedDocuments
 from commerce.graphql.door import Door
-from commerce.graphql.errors import INTERNAL, TooManyRequests, format_errors, transport_error
+from commerce.graphql.errors import INTERNAL, format_errors, transport_error
 from commerce.graphql.executor import Answer, Executor, Query, Refused, render
 from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.sharing import share
-from commerce.graphql.transport import BadRequest, Call, read_address, read_calls
+from commerce.graphql.transport import BadRequest, Call, pay, read_address, read_calls
 from commerce.ratelimit import UNLIMITED, Allowance, Check
 
 logger = logging.getLogger(__name__)
@@ -65,12 +65,10 @@ class Visit:
     check: Check = UNLIMITED
 
     def pay(self) -> None:
-        """Take a whole request before work that costs and that no kept answer can save, or raise BadRequest."""
+        """Take a whole request before work that costs and that no kept answer can save, or raise BadRequest (429)."""
         if not self.allowance:
             return
-        self.check = self.allowance.take(1)
-        if not self.check.allowed:
-            raise BadRequest(TooManyRequests(self.check.message()), 429)
+        self.check = pay(self.allowance)
         self.allowance = Allowance()
 
 
@@ -180,7 +178,7 @@ class GraphQLView:
                 visit.pay()
             answer = self._answer(visit, query)
         except BadRequest as error:
-            answer = _refusal(error)
+            return replace(_refusal(error), check=error.check if error.check.full_in else visit.check)
         except Refused as refusal:
             answer = Answer(400, render({"errors": format_errors(refusal.errors)}))
         except PrimaryUnavailable as error:
@@ -194,6 +192,8 @@ class GraphQLView:
         return replace(answer, check=visit.check)
 
     def _answer(self, visit: Visit, query: Query) -> Answer:
+        if visit.policy.has_credentials:  # no kept answer is for this caller, and wrong ones may come by the thousand
+            visit.pay()
         context = self.make_context(visit.request)
         prepared = self.executor.prepare(query, visit.policy.limits)
         _refuse_mutation_by_address(visit.request, prepared.operation)
@@ -233,7 +233,7 @@ def _refuse_mutation_by_address(request: HttpRequest, operation: Operation) -> N
 
 
 def _refusal(error: BadRequest) -> Answer:
-    return Answer(error.status, render({"errors": format_errors([error.error])}))
+    return Answer(error.status, render({"errors": format_errors([error.error])}), check=error.check)
 
 
 def _not_allowed(request: HttpRequest) -> HttpResponse:

@@ -13,9 +13,10 @@ from commerce.db import replicas
 from commerce.db.scope import tenant_scope
 from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
-from commerce.graphql.transport import BadRequest
+from commerce.graphql.transport import BadRequest, pay
 from commerce.ratelimit import Allowance, plan_limit
 from tenants import queries
+from tenants.callers import CREDENTIALS
 from tenants.queries import TenantRecord
 from tenants.tokens import digest_of
 
@@ -31,9 +32,10 @@ def policy_of(request: HttpRequest, shop: TenantRecord, base: Limits) -> Policy:
     """Return what a shop allows to a request; `base` are the limits of shops that have none of their own.
 
     A client is limited by its address, and one with a storefront token, who renders for many shoppers, with its
-    shop alone. Raises BadRequest for a token that is not this shop's.
+    shop alone. Raises BadRequest for a token that is not this shop's, for which the client pays.
     """
     is_storefront = _is_storefront(request, shop)
+    has_credentials = any(name in request.META for name in CREDENTIALS)
     return Policy(
         limits=_own_limits(base, tuple(shop.limits.items())) if shop.limits else base,
         tenant=shop.id,
@@ -42,6 +44,7 @@ def policy_of(request: HttpRequest, shop: TenantRecord, base: Limits) -> Policy:
         documents_version=shop.door_version,
         read_document=partial(_read_document, shop.id),
         allowance=_allowance(request, shop, is_storefront) if settings.RATE_LIMIT else _UNLIMITED,
+        has_credentials=has_credentials,
     )
 
 
@@ -63,15 +66,17 @@ def _is_storefront(request: HttpRequest, shop: TenantRecord) -> bool:
     digest = digest_of(secret)
     known = [compare_digest(digest, kept) for kept in _token_digests(shop)]
     if owner != str(shop.public_id) or not any(known):
-        _refuse_token()
+        _refuse_token(_allowance(request, shop, is_storefront=False))
     return True
 
 
-def _refuse_token() -> NoReturn:
+def _refuse_token(allowance: Allowance) -> NoReturn:
+    check = pay(allowance)
     raise BadRequest(
         f"{STOREFRONT_TOKEN} holds no token of this shop, or one that was revoked: "
         "`manage.py tenant storefront-token` makes another.",
         401,
+        check,
     )
 
 

@@ -14,6 +14,7 @@ from commerce.db.scope import tenant_scope
 from commerce.graphql.context import Operation
 from commerce.graphql.limits import NAMES
 from commerce.urls import open_scope
+from tenants import callers
 from tenants.operations import (
     create_storefront_token,
     revoke_storefront_token,
@@ -21,7 +22,7 @@ from tenants.operations import (
     set_tenant_plan,
 )
 from tenants.queries import get_tenant_by_host
-from tests.factories.tenants import platform
+from tests.factories.tenants import make_app, platform
 
 QUERY = 'query A { channel(slug: "default-channel") { name } }'
 PRODUCTS = "query P($n: Int) { products(first: $n) { edges { node { id } } } }"
@@ -262,6 +263,45 @@ def test_tokens_are_read_once_per_process(tenant, client_for, count_sql):
     with count_sql() as statements:
         post(client)
     assert not any("storefronttoken" in statement for statement in statements)
+
+
+def test_wrong_storefront_tokens_count_as_their_clients_requests(limited, tenant, other_tenant, client_for):
+    make_token(tenant)
+    client = client_for(tenant, **{"x-storefront-token": f"{tenant.public_id}.{'x' * 43}"})
+    answers = [post(client) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert message(answers[-1]).startswith("This client has used up its 3 requests")
+    assert post(client_for(other_tenant)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["authorization", "authorization-bearer"])
+def test_a_flood_of_wrong_app_tokens_is_refused_before_the_database_or_the_memory_is_asked(
+    limited, tenant, client_for, count_sql, name, monkeypatch
+):
+    with tenant_scope(tenant.id):
+        known = make_app("MANAGE_PRODUCTS").text
+    asked = []
+    monkeypatch.setattr(callers, "_callers", lambda shop, ask=callers._callers: asked.append(shop) or ask(shop))
+    query = "{ channel { name } }"
+    prefix = "Bearer " if name == "authorization" else ""
+    clients = [client_for(tenant, **{name: f"{prefix}{tenant.public_id}.{number}"}) for number in range(3)]
+    assert [post(client, query).status_code for client in clients] == [200] * 3
+    assert len(asked) == 3
+    callers._tokens.forget()
+    with count_sql() as statements:
+        answers = [post(client, query) for client in clients]
+    assert [answer.status_code for answer in answers] == [429] * 3
+    assert int(answers[0]["Retry-After"]) > 0
+    assert (statements, len(asked)) == ([], 3)
+    assert post(client_for(tenant, authorization=f"Bearer {known}"), query).status_code == 429, "the client's own"
+
+
+def test_a_request_with_credentials_is_paid_once(limited, tenant, client_for):
+    with tenant_scope(tenant.id):
+        token = make_app("MANAGE_PRODUCTS").text
+    client = client_for(tenant, authorization=f"Bearer {token}")
+    assert [post(client, "{ channel { name } }").status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
 def test_without_redis_nothing_is_limited(limited, tenant, client_for, settings):
