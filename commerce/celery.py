@@ -21,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 
 # The tasks that have no tenant, and why not.
 PLATFORM_TASKS = {
+    "commerce.idempotency.tasks.prune": "visits every tenant, each in a scope of its own",
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
     "commerce.jobs.tasks.revive": "finds the silent jobs of all tenants, as the relay's role",
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",
@@ -80,6 +81,7 @@ app.conf.update(
     beat_schedule={
         "forget-workers": {"task": "commerce.jobs.tasks.forget_workers", "schedule": Every(600)},
         "revive-jobs": {"task": "commerce.jobs.tasks.revive", "schedule": Every(60)},
+        "prune-idempotency": {"task": "commerce.idempotency.tasks.prune", "schedule": Every(3600, offset=27 * 60)},
         "prune-webhooks": {"task": "commerce.webhooks.tasks.prune", "schedule": Every(3600, offset=37 * 60)},
         "take-up-installations": {
             "task": "commerce.webhooks.tasks.take_up_installations",

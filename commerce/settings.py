@@ -224,6 +224,8 @@ GRAPHQL_MAX_TIME = env.int("GRAPHQL_MAX_TIME", default=None)
 GRAPHQL_CACHE_MAX_AGE = env.int("GRAPHQL_CACHE_MAX_AGE", default=0)
 GRAPHQL_CACHE_SHARED_MAX_AGE = env.int("GRAPHQL_CACHE_SHARED_MAX_AGE", default=60)
 GRAPHQL_CACHE_STALE = env.int("GRAPHQL_CACHE_STALE", default=30)
+# Bytes that the body of a REST request may have; a batch may have 10 MiB.
+REST_MAX_BODY = env.int("REST_MAX_BODY", default=1024 * 1024)
 # Requests a minute: of one client, and of a tenant by the name of its plan (`manage.py tenant plan`).
 RATE_LIMIT = env.bool("RATE_LIMIT", default=not LOCAL)
 RATE_LIMIT_PER_CLIENT = env.int("RATE_LIMIT_PER_CLIENT", default=1000)
@@ -231,6 +233,26 @@ _plans = env.dict("RATE_LIMIT_PLANS", default={})  # large=500000,huge=1000000
 RATE_LIMIT_PLANS = {"standard": 30_000, "large": 300_000, **{name: int(limit) for name, limit in _plans.items()}}
 if min(RATE_LIMIT_PER_CLIENT, *RATE_LIMIT_PLANS.values()) < 1:
     raise ValueError("RATE_LIMIT_PER_CLIENT and each of RATE_LIMIT_PLANS must be at least 1 request a minute.")
+
+# --- REST: docs/rest.md -------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "commerce.rest.schema.Schema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Commerce",
+    "DESCRIPTION": "The shop's catalogue for back offices. A token of one of the shop's apps is the key.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": [],
+}
 
 # --- People -----------------------------------------------------------------------------------------
 

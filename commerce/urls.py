@@ -5,8 +5,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import path
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 
+from catalog.rest.urls import router as catalog
 from commerce import health
 from commerce.db.read_after import read_token
 from commerce.db.scope import tenant_scope
@@ -14,6 +16,8 @@ from commerce.graphql.context import Operation
 from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.view import GraphQLView
+from commerce.rest import document
+from commerce.rest.router import Router
 from commerce.schema import SCHEMA_VERSION, schema
 from commerce.storage import UPLOAD_PATH
 from commerce.webhooks.rest import events
@@ -23,6 +27,7 @@ from tenants.graphql.context import ShopContext
 from tenants.graphql.policy import policy_of
 from tenants.media import receive_upload, serve_media
 from tenants.middleware import tenant_of
+from tenants.rest import Channels
 
 
 def open_scope(request: HttpRequest, time_limit: int, operation: Operation, alias: str) -> AbstractContextManager[Any]:
@@ -52,6 +57,9 @@ def make_context(request: HttpRequest) -> ShopContext:
 
 
 graphql = GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context, make_policy=make_policy)
+rest = Router()
+rest.register("channels", Channels)
+rest.registry += catalog.registry
 handler500 = "commerce.health.server_error"
 urlpatterns = [
     path("graphql/", graphql),
@@ -59,6 +67,10 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
     path("api/v1/events", events),
+    path("api/v1/schema/", document.schema),
+    path("api/v1/docs/", document.page),
+    path("api/v1/", include(rest.urls)),
+    path("api/<path:path>", csrf_exempt(document.nothing)),
     path("media/<uuid:public_id>/<path:path>", serve_media),
     path(UPLOAD_PATH.lstrip("/"), receive_upload),
     path("admin/", admin.site.urls),

@@ -13,6 +13,7 @@ from commerce.cache.remembered import Remembered
 from commerce.db.scope import tenant_scope
 from tenants import queries
 from tenants.queries import AppRow, TenantRecord
+from tenants.scopes import narrow
 from tenants.tokens import digest_of, split_token
 
 # Headers that tell who is asking; the second counts where both are sent.
@@ -21,10 +22,14 @@ CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_AUTHORIZATION_BEARER")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and what they may do in the dialect's names."""
+    """Who asks, and what they may do in the dialect's names.
+
+    `scopes` are those of the token, of which `permissions` is what they leave of the app's own.
+    """
 
     app: AppRow | None = None
     permissions: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
 
     @property
     def actor(self) -> str:
@@ -65,7 +70,10 @@ def _callers(tenant: int) -> dict[str, Caller]:
     def read(alias: str) -> dict[str, Caller]:
         with tenant_scope(tenant, read_only=True, using=alias):
             found = queries.list_active_tokens()
-        return {digest: Caller(app, permissions_of(app)) for digest, app in found.items()}
+        return {
+            digest: Caller(app, narrow(permissions_of(app), scopes), frozenset(scopes))
+            for digest, (app, scopes) in found.items()
+        }
 
     return _tokens.get(tenant, tenant=tenant, read=read)
 

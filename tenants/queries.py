@@ -226,17 +226,26 @@ def token_row(token: AppToken) -> TokenRow:
     return TokenRow(token.id, token.name, token.last_four)
 
 
-def list_active_tokens() -> dict[str, AppRow]:
-    """Return the active apps of the scope's tenant by the digests of their tokens. One statement."""
+def list_active_tokens() -> dict[str, tuple[AppRow, list[str]]]:
+    """Return the active apps of the scope's tenant, each with a token's scopes, by the digests of their tokens.
+
+    One statement.
+    """
     joined = "tenants_apptoken t JOIN tenants_app a ON a.id = t.app_id"
-    rows = fetch(f"SELECT t.digest, {_APP_COLUMNS} FROM {joined} WHERE a.is_active")
-    return {digest: _app_row(columns) for digest, *columns in rows}
+    rows = fetch(f"SELECT t.digest, t.scopes, {_APP_COLUMNS} FROM {joined} WHERE a.is_active")
+    return {digest: (_app_row(columns), json.loads(scopes)) for digest, scopes, *columns in rows}
 
 
 def find_app_row(app_id: UUID) -> AppRow | None:
     """Return an app of the scope's tenant, or None. One statement."""
     found = fetch(f"SELECT {_APP_COLUMNS} FROM tenants_app a WHERE a.id = %s", [app_id])
     return _app_row(found[0]) if found else None
+
+
+def list_app_rows(app_ids: Sequence[UUID]) -> dict[UUID, AppRow]:
+    """Return apps of the scope's tenant by id. One statement."""
+    rows = fetch(f"SELECT {_APP_COLUMNS} FROM tenants_app a WHERE a.id = ANY(%s)", [list(app_ids)])
+    return {row.id: row for row in map(_app_row, rows)}
 
 
 def list_token_rows(app_ids: Sequence[UUID]) -> dict[UUID, list[TokenRow]]:

@@ -31,3 +31,4 @@ graphql_fallbacks = Counter(
 queues_unserved = Counter(
     "queues_unserved_total", "queue", "Looks of beat that found work in a queue which no living worker serves."
 )
+rest_answers = Counter("rest_answers_total", "status", "Answers of the REST API, by HTTP status.")

@@ -4,7 +4,7 @@
 takes what they do not hold. `actor` stands in the events, as "user:<id>" or "app:<id>".
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -16,10 +16,15 @@ from tenants import queries
 from tenants.models import App, AppToken
 from tenants.operations.fields import check_fields
 from tenants.permissions import GRANTS
+from tenants.scopes import clean_scopes
 from tenants.tokens import digest_of
 
 # Tokens that one app may have at a time.
 MOST_TOKENS = 20
+# Pairs that one object may have, and characters of a key and of a value.
+MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 500, 256, 100_000
+# What upper apps do in the same transaction before an app is deleted, given its id and who deletes it.
+BEFORE_APP_DELETED: list[Callable[[UUID, str], None]] = []
 
 
 class AppNotFound(DomainError):
@@ -92,17 +97,26 @@ def clean_permissions(codes: Collection[str], *, granted_by: Collection[str] | N
 
 
 def create_app_token(
-    *, app_id: UUID, name: str = "", granted_by: Collection[str] | None = None, actor: str = "", told: bool = True
+    *,
+    app_id: UUID,
+    name: str = "",
+    scopes: Collection[str] = (),
+    granted_by: Collection[str] | None = None,
+    actor: str = "",
+    told: bool = True,
 ) -> NewToken:
     """Return a new token of an app, to be sent as `Authorization: Bearer <text>`. Raises DomainError.
 
-    Where not `told`, no event says that the app has changed.
+    `scopes` narrow it down (tenants/scopes.py); without any it may do all that its app may. Where not `told`, no event
+    says that the app has changed.
     """
     app = lock_app(app_id, granted_by)
     if app.tokens.count() >= MOST_TOKENS:
         raise DomainError(f"An app has at most {MOST_TOKENS} tokens: delete one first.", field="app")
     secret = token_hex(32)
-    token = AppToken(app=app, name=name.strip(), digest=digest_of(secret), last_four=secret[-4:])
+    token = AppToken(
+        app=app, name=name.strip(), scopes=clean_scopes(scopes), digest=digest_of(secret), last_four=secret[-4:]
+    )
     check_fields(token)
     token.save(force_insert=True)
     if told:
@@ -148,13 +162,72 @@ def set_app_permissions(
     return app
 
 
+def update_app(
+    *,
+    app_id: UUID,
+    name: str | None = None,
+    permissions: Collection[str] | None = None,
+    granted_by: Collection[str] | None = None,
+    actor: str = "",
+) -> App:
+    """Give an app another name, other permissions, or both. Raises DomainError."""
+    app = lock_app(app_id, granted_by)
+    app.name = app.name if name is None else name.strip()
+    app.permissions = app.permissions if permissions is None else permissions
+    return save_app(app=app, granted_by=granted_by, actor=actor)
+
+
+def change_app_metadata(
+    *,
+    app_id: UUID,
+    private: bool,
+    put: Mapping[str, str],
+    drop: Collection[str] = (),
+    granted_by: Collection[str] | None = None,
+    actor: str = "",
+) -> App:
+    """Put pairs into what an app keeps, publicly or privately, and drop keys. Raises DomainError.
+
+    Pairs that two callers put at the same time are both kept.
+    """
+    app = lock_app(app_id, granted_by)
+    column = "private_metadata" if private else "metadata"
+    before: dict[str, str] = getattr(app, column)
+    after = change_pairs(before, put=put, drop=drop)
+    if after != before:
+        setattr(app, column, after)
+        _save_changed(app, actor, column, verb="metadata_updated")
+    return app
+
+
+def change_pairs(pairs: Mapping[str, str], *, put: Mapping[str, str], drop: Collection[str]) -> dict[str, str]:
+    """Return an object's metadata with pairs put in and keys dropped, or raise DomainError."""
+    for key, value in put.items():
+        if not key.strip():
+            raise DomainError("A key must not be empty.", code="REQUIRED", field="input")
+        if len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE:
+            raise DomainError(f"A key has at most {LONGEST_KEY} characters and a value {LONGEST_VALUE}.", field="input")
+    after = {key: value for key, value in {**pairs, **put}.items() if key not in drop}
+    if len(after) > max(MOST_PAIRS, len(pairs)):
+        raise DomainError(f"An object keeps at most {MOST_PAIRS} pairs.", field="input")
+    return after
+
+
 def delete_app(*, app_id: UUID, granted_by: Collection[str] | None = None, actor: str = "") -> App:
     """Delete an app with its tokens and all that it has subscribed to, and return what it was. Raises DomainError."""
     app = lock_app(app_id, granted_by)
-    app.delete()
-    app.id, app.version = app_id, app.version + 1
+    erase_app(app, actor)
     publish(app, "deleted", actor)
     return app
+
+
+def erase_app(app: App, actor: str) -> None:
+    """Delete the rows of an app and what upper apps have of it, without an event of its own."""
+    app_id = app.id
+    for follow in BEFORE_APP_DELETED:
+        follow(app_id, actor)
+    app.delete()
+    app.id, app.version = app_id, app.version + 1
 
 
 def lock_app(app_id: UUID, granted_by: Collection[str] | None = None) -> App:

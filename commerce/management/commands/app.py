@@ -26,6 +26,7 @@ class Command(BaseCommand):
         verbs.add_parser("list", help="show the apps and the ends of their tokens")
         _add_app(token := verbs.add_parser("token", help="make another token for an app, and print it"))
         token.add_argument("--name", default="", help="to tell tokens apart")
+        token.add_argument("--scope", action="append", help="it may do this alone (catalog:read …); may be repeated")
         _add_app(revoke := verbs.add_parser("revoke", help="forget a token: it is refused from now on"))
         revoke.add_argument("last_four", help="its last four characters, as `list` shows them")
         _add_app(verbs.add_parser("rotate", help="forget all tokens of an app, and print a new one"))
@@ -70,8 +71,8 @@ class Command(BaseCommand):
     def _list(self, **_: Any) -> str:
         return "\n".join(map(_line, queries.list_apps()))
 
-    def _token(self, *, app: str, name: str, **_: Any) -> str:
-        return operations.create_app_token(app_id=_app(app).id, name=name).text
+    def _token(self, *, app: str, name: str, scope: list[str] | None, **_: Any) -> str:
+        return operations.create_app_token(app_id=_app(app).id, name=name, scopes=scope or []).text
 
     def _revoke(self, *, app: str, last_four: str, **_: Any) -> str:
         token = queries.find_token(_app(app).id, last_four)

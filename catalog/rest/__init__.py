@@ -1,0 +1,1 @@
+"""The catalogue for back offices: `/api/v1/` (docs/rest.md)."""

@@ -1,0 +1,179 @@
+"""What the catalogue's resources share: writes by `catalog.operations`, channels by their slugs, attribute values."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from catalog import operations
+from catalog.operations import Existing
+from catalog.values import check_editorjs
+from commerce.errors import DomainError
+from commerce.rest.changes import Change
+from commerce.rest.resources import Resource
+from commerce.rest.rows import Named, Reference
+from tenants import queries as tenants
+from tenants.rest import Need, ShopView
+
+PRODUCTS = ("MANAGE_PRODUCTS",)
+TYPES = ("MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES",)
+READ = Need("catalog:read", PRODUCTS + TYPES)
+WRITE = Need("catalog:write", PRODUCTS)
+WRITE_TYPES = Need("catalog:write", TYPES)
+IN_ORDER = ("position", "id")
+STANDARD = ["id", "version", "created_at", "updated_at"]
+METADATA = ["metadata", "private_metadata"]
+
+
+class CatalogResource(ShopView, Resource):
+    """A resource of the catalogue, whose objects are written one by one, in a batch too: of few rows in a shop."""
+
+    reads = READ
+    writes = WRITE
+
+    def save(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.is_new or change.differing:
+                operations.save(change.instance, now=self.now, actor=self.actor)
+                change.is_written = True
+            self.save_parts(change)
+
+    def save_parts(self, change: Change) -> None:
+        """Write what stands in other tables, and set `is_written` where something differs. Raises DomainError."""
+
+    def erase(self, instance: Any) -> None:
+        operations.delete(instance, now=self.now, actor=self.actor)
+
+    @property
+    def channels(self) -> Mapping[UUID, str]:
+        """The slugs of the shop's channels by id, read once for an answer."""
+        found: dict[UUID, str] | None = getattr(self, "_channels", None)
+        if found is None:
+            found = self._channels = {row.id: row.slug for row in tenants.list_channel_rows()}
+        return found
+
+    def channel_id(self, slug: str) -> UUID:
+        """Return the id of a channel, or raise ValidationError."""
+        for id_, known in self.channels.items():
+            if slug in (known, str(id_)):
+                return id_
+        told = f"There is no channel {slug[:100]!r}; there are {', '.join(self.channels.values())}."
+        raise ValidationError({"channel": [ErrorDetail(told, "NOT_FOUND")]})
+
+
+class BatchedResource(CatalogResource):
+    """A resource of which a shop has very many: a batch takes as many statements as one row."""
+
+    def lock(self, ids: Sequence[UUID]) -> Sequence[Any]:
+        return operations.lock_many(self.model, ids)
+
+    def save(self, changes: Sequence[Change]) -> None:
+        written = [change for change in changes if change.is_new or change.differing]
+        operations.save_many([change.instance for change in written], now=self.now, actor=self.actor)
+        for change in written:
+            change.is_written = True
+
+
+def sub_list(model: Any, owner: str, instances: Sequence[Any], *columns: str) -> dict[UUID, list[tuple[Any, ...]]]:
+    """Return columns of the rows that belong to objects, by the object's id. One statement."""
+    found: dict[UUID, list[tuple[Any, ...]]] = {}
+    ids = [instance.id for instance in instances]
+    for owner_id, *values in model.objects.filter(**{f"{owner}__in": ids}).values_list(owner, *columns):
+        found.setdefault(owner_id, []).append(tuple(values))
+    return found
+
+
+# --- Fields -----------------------------------------------------------------------------------------------------
+
+
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": 255})
+class ChannelField(Reference):
+    """A channel: takes its slug or id, shows the slug."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "Takes the slug or the id; shows the slug.")
+        super().__init__("tenants.Channel", key="slug", **kwargs)
+
+    def find(self, wanted: Collection[UUID | Named]) -> dict[UUID | Named, Any]:
+        found: dict[UUID | Named, Any] = {}
+        for id_, slug in self.context["view"].channels.items():
+            found.update({id_: id_, Named(slug): id_})
+        return {one: found[one] for one in wanted if one in found}
+
+    def to_representation(self, value: Any) -> Any:
+        return self.context["view"].channels[value]
+
+
+_BLOCK = {
+    "type": "object",
+    "required": ["type", "data"],
+    "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
+}
+EDITORJS = {
+    "type": ["object", "null"],
+    "required": ["blocks"],
+    "properties": {"blocks": {"type": "array", "items": _BLOCK}},
+    "description": "An EditorJS document.",
+}
+
+
+@extend_schema_field(EDITORJS)
+class RichText(serializers.JSONField):
+    """An EditorJS document, or null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            check_editorjs(data)
+        except DomainError as error:
+            raise ValidationError(error.message) from error
+        return super().to_internal_value(data)
+
+
+_VALUE = {
+    "oneOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "number"},
+        {"type": "boolean"},
+        {"type": "object"},
+    ]
+}
+VALUES = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "maxItems": 100, "items": _VALUE},
+    "maxProperties": 200,
+    "description": (
+        "Values by the attribute's slug. Takes texts, numbers, booleans, EditorJS documents, and "
+        '{"slug": "red"} for a value that there is; shows {"slug", "name"} of each. Attributes that are not named '
+        "keep their values."
+    ),
+}
+
+
+class ValuesShape(serializers.Field[Any, Any, Any, Any]):
+    """Attribute values by slug, as `plan_values` takes them."""
+
+    def to_internal_value(self, data: Any) -> dict[str, list[Any]]:
+        if not isinstance(data, Mapping) or len(data) > 200:
+            raise ValidationError("This is an object of lists, by the attribute's slug; of 200 attributes at most.")
+        return {slug: self._values(slug, raws) for slug, raws in data.items()}
+
+    def _values(self, slug: str, raws: Any) -> list[Any]:
+        if not isinstance(raws, list) or len(raws) > 100:
+            raise ValidationError({slug: ["The values of an attribute are a list of 100 at most."]})
+        return [self._value(slug, raw) for raw in raws]
+
+    def _value(self, slug: str, raw: Any) -> Any:
+        if isinstance(raw, Mapping) and isinstance(raw.get("slug"), str) and "blocks" not in raw:
+            return Existing(raw["slug"])
+        if isinstance(raw, bool | int | float | str) or (isinstance(raw, Mapping) and "blocks" in raw):
+            return raw
+        raise ValidationError({slug: ['A value is a text, a number, a boolean, EditorJS, or {"slug": …}.']})
+
+    def to_representation(self, value: Any) -> Any:
+        return value

@@ -1,0 +1,302 @@
+"""Products and their variants."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from catalog import operations
+from catalog.models import (
+    CollectionProduct,
+    Media,
+    Product,
+    ProductPublication,
+    ProductValue,
+    Variant,
+    VariantMedia,
+    VariantValue,
+)
+from catalog.operations import Plan
+from catalog.rest.base import (
+    IN_ORDER,
+    METADATA,
+    STANDARD,
+    VALUES,
+    BatchedResource,
+    RichText,
+    ValuesShape,
+    sub_list,
+)
+from commerce.errors import DomainError
+from commerce.rest.changes import Change, sound
+from commerce.rest.filters import ID, MOMENT, Filter
+from commerce.rest.rows import Metadata, Part, Reference, RowSerializer, many
+
+MOST_CHANNELS = 200
+
+
+class PublicationSerializer(serializers.Serializer[Any]):
+    """How a product is shown and sold in a channel; a null instant is at once."""
+
+    channel = serializers.CharField(max_length=255, help_text="The slug.")
+    is_published = serializers.BooleanField(default=True)
+    published_at = serializers.DateTimeField(allow_null=True, default=None)
+    visible_in_listings = serializers.BooleanField(default=True)
+    is_available_for_purchase = serializers.BooleanField(default=True)
+    available_for_purchase_at = serializers.DateTimeField(allow_null=True, default=None)
+
+
+@extend_schema_field(PublicationSerializer(many=True))
+class Publications(Part):
+    """All channels that a product is shown in."""
+
+
+@extend_schema_field(VALUES)
+class Values(Part):
+    """Attribute values."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "format": "uuid"}})
+class Ids(Part):
+    """Ids of objects."""
+
+
+class ProductSerializer(RowSerializer):
+    """Something the shop offers; what is bought is one of its variants."""
+
+    product_type = Reference("catalog.ProductType", key="slug")
+    category = Reference("catalog.Category", key="slug", required=False, allow_null=True)
+    description = RichText()
+    metadata = Metadata()
+    private_metadata = Metadata()
+    publications = Publications(many(PublicationSerializer, MOST_CHANNELS), empty=())
+    attributes = Values(ValuesShape(), empty=None)
+    collections = Ids(help_text="The collections that it is in; written at /collection-products.")
+
+    class Meta:
+        model = Product
+        fields = [
+            *STANDARD,
+            "name",
+            "slug",
+            "external_reference",
+            "product_type",
+            "category",
+            "description",
+            "seo_title",
+            "seo_description",
+            "rating",
+            "weight_grams",
+            *METADATA,
+            "publications",
+            "attributes",
+            "collections",
+        ]
+
+
+class ValuedResource(BatchedResource):
+    """Objects that have attribute values."""
+
+    value_model: ClassVar[Any]
+
+    def type_of(self, instances: Sequence[Any]) -> Mapping[UUID, UUID]:
+        """Return the product types of objects, by id."""
+        raise NotImplementedError
+
+    def fill(self, changes: Sequence[Change]) -> None:
+        given = [change for change in changes if change.parts.get("attributes")]
+        types = self.type_of([change.instance for change in given]) if given else {}
+        wanted = [(types[change.instance.id], change.parts["attributes"]) for change in given]
+        plans = operations.plan_values(wanted, on_variants=self.value_model is VariantValue) if wanted else []
+        for change, plan in zip(given, plans, strict=True):
+            if isinstance(plan, DomainError):
+                change.refuse(plan)
+            else:
+                change.parts["attributes"] = plan
+
+    def load_values(self, instances: Sequence[Any]) -> dict[UUID, dict[str, list[Any]]]:
+        """Return attribute values as they are shown, by object. One statement."""
+        owner = "product_id" if self.value_model is ProductValue else "variant_id"
+        rows = self.value_model.objects.filter(**{f"{owner}__in": [one.id for one in instances]})
+        found: dict[UUID, dict[str, list[Any]]] = {}
+        columns = (owner, "value__attribute__slug", "value__slug", "value__name")
+        for id_, attribute, slug, name in rows.order_by("position").values_list(*columns):
+            found.setdefault(id_, {}).setdefault(attribute, []).append({"slug": slug, "name": name})
+        return found
+
+
+class Products(ValuedResource):
+    """What the shop offers."""
+
+    model, row, noun, tag = Product, ProductSerializer, "product", "Products"
+    value_model = ProductValue
+    keys = (("external_reference",),)
+    fixed = ("product_type_id",)
+    filters = (
+        Filter("ids", "id__in", ID, many=True),
+        Filter("slug", "slug__in", many=True, order=("slug",)),
+        Filter("external_reference", "external_reference__in", many=True, order=("external_reference",)),
+        Filter("sku", "variants__sku", description="The product of the variant with this SKU."),
+        Filter("product_type", "product_type_id", ID),
+        Filter("category", "category_id", ID),
+        Filter(
+            "updated_after",
+            "updated_at__gt",
+            MOMENT,
+            order=("updated_at", "id"),
+            description="What has changed since; the list is then in the order of changes.",
+        ),
+    )
+
+    def load(self, instances: Sequence[Any]) -> None:
+        columns = [str(name) for name in PublicationSerializer().get_fields() if name != "channel"]
+        publications = sub_list(ProductPublication, "product_id", instances, "channel_id", *columns)
+        collections = sub_list(CollectionProduct, "product_id", instances, "collection_id")
+        values = self.load_values(instances)
+        for one in instances:
+            one.parts = {
+                "publications": sorted(
+                    (
+                        {"channel": self.channels[channel_id], **dict(zip(columns, rest, strict=True))}
+                        for channel_id, *rest in publications.get(one.id, [])
+                    ),
+                    key=lambda publication: publication["channel"],
+                ),
+                "collections": sorted(str(row[0]) for row in collections.get(one.id, [])),
+                "attributes": values.get(one.id, {}),
+            }
+
+    def type_of(self, instances: Sequence[Any]) -> Mapping[UUID, UUID]:
+        return {one.id: one.product_type_id for one in instances}
+
+    def fill(self, changes: Sequence[Change]) -> None:
+        super().fill(changes)
+        for change in sound(changes):
+            if "publications" in change.parts:
+                try:
+                    change.parts["publications"] = self._publications(change.parts["publications"])
+                except ValidationError as error:
+                    change.refuse(error)
+
+    def _publications(self, given: Sequence[Mapping[str, Any]]) -> list[ProductPublication]:
+        found: dict[UUID, ProductPublication] = {}
+        for number, one in enumerate(given):
+            try:
+                id_ = self.channel_id(one["channel"])
+            except ValidationError as error:
+                raise ValidationError({"publications": {str(number): error.detail}}) from error
+            columns = {name: value for name, value in one.items() if name != "channel"}
+            if id_ in found:
+                raise ValidationError({"publications": {str(number): {"channel": ["The channel is named twice."]}}})
+            found[id_] = ProductPublication(channel_id=id_, **columns)
+        return list(found.values())
+
+    def save(self, changes: Sequence[Change]) -> None:
+        by_id = {change.instance.id: change for change in changes}
+        plans = {id_: c.parts["attributes"] for id_, c in by_id.items() if isinstance(c.parts.get("attributes"), Plan)}
+        values = operations.compare(ProductValue, plans)
+        shown = {id_: c.parts["publications"] for id_, c in by_id.items() if "publications" in c.parts}
+        publications = operations.compare_publications(shown)
+        touched = values.owners | publications.products
+        written = [c for c in changes if c.is_new or c.differing or c.instance.id in touched]
+
+        def then() -> None:
+            publications.write()
+            values.write({id_: id_ for id_ in values.owners})
+
+        operations.save_many([c.instance for c in written], now=self.now, actor=self.actor, then=then)
+        for change in written:
+            change.is_written = True
+
+
+class VariantSerializer(RowSerializer):
+    """What is priced, stocked and sold."""
+
+    product = Reference("catalog.Product", key="slug")
+    metadata = Metadata()
+    private_metadata = Metadata()
+    attributes = Values(ValuesShape(), empty=None)
+    media = Ids(
+        serializers.ListField(child=serializers.UUIDField(), max_length=100),
+        empty=(),
+        help_text="Pictures of its product that show it.",
+    )
+
+    class Meta:
+        model = Variant
+        fields = [
+            *STANDARD,
+            "product",
+            "sku",
+            "external_reference",
+            "name",
+            "gtin",
+            "position",
+            "track_inventory",
+            "quantity_limit_per_customer",
+            "weight_grams",
+            *METADATA,
+            "attributes",
+            "media",
+        ]
+
+
+class Variants(ValuedResource):
+    """What is priced, stocked and sold."""
+
+    model, row, noun, tag = Variant, VariantSerializer, "variant", "Products"
+    value_model = VariantValue
+    keys = (("sku",), ("external_reference",))
+    fixed = ("product_id",)
+    filters = (
+        Filter("ids", "id__in", ID, many=True),
+        Filter("product", "product_id", ID, order=IN_ORDER),
+        Filter("sku", "sku__in", many=True, order=("sku",)),
+        Filter("external_reference", "external_reference__in", many=True, order=("external_reference",)),
+        Filter("gtin", "gtin", order=("gtin", "id")),
+    )
+
+    def load(self, instances: Sequence[Any]) -> None:
+        media = sub_list(VariantMedia, "variant_id", instances, "media_id")
+        values = self.load_values(instances)
+        for one in instances:
+            one.parts = {
+                "media": sorted(str(row[0]) for row in media.get(one.id, [])),
+                "attributes": values.get(one.id, {}),
+            }
+
+    def type_of(self, instances: Sequence[Any]) -> Mapping[UUID, UUID]:
+        products = {one.product_id for one in instances}
+        types = dict(Product.objects.filter(id__in=products).values_list("id", "product_type_id"))
+        return {one.id: types[one.product_id] for one in instances}
+
+    def fill(self, changes: Sequence[Change]) -> None:
+        super().fill(changes)
+        wanted = {id_ for change in sound(changes) for id_ in change.parts.get("media") or ()}
+        owners = dict(Media.objects.filter(id__in=wanted).values_list("id", "product_id")) if wanted else {}
+        for change in sound(changes):
+            for id_ in change.parts.get("media") or ():
+                if owners.get(id_) != change.instance.product_id:
+                    change.refuse(DomainError(f"The product has no picture {id_}.", code="NOT_FOUND", field="media"))
+
+    def save(self, changes: Sequence[Change]) -> None:
+        by_id = {change.instance.id: change for change in changes}
+        plans = {id_: c.parts["attributes"] for id_, c in by_id.items() if isinstance(c.parts.get("attributes"), Plan)}
+        values = operations.compare(VariantValue, plans)
+        pictures = operations.compare_pictures(
+            {id_: set(c.parts["media"]) for id_, c in by_id.items() if c.parts.get("media") is not None}
+        )
+        touched = values.owners | pictures.variants
+        written = [c for c in changes if c.is_new or c.differing or c.instance.id in touched]
+        products = {id_: change.instance.product_id for id_, change in by_id.items()}
+
+        def then() -> None:
+            values.write(products)
+            pictures.write({products[id_] for id_ in pictures.variants})
+
+        operations.save_many([c.instance for c in written], now=self.now, actor=self.actor, then=then)
+        for change in written:
+            change.is_written = True

@@ -1,0 +1,23 @@
+"""The addresses of the catalogue's resources."""
+
+from catalog.rest.groups import Categories, CollectionProducts, Collections
+from catalog.rest.offers import Prices, Stocks, Warehouses
+from catalog.rest.products import Products, Variants
+from catalog.rest.types import Attributes, AttributeValues, ProductTypes
+from catalog.rest.words import MediaList, Translations
+from commerce.rest.router import Router
+
+router = Router()
+router.register("products", Products)
+router.register("variants", Variants)
+router.register("prices", Prices)
+router.register("stocks", Stocks)
+router.register("warehouses", Warehouses)
+router.register("product-types", ProductTypes)
+router.register("attributes", Attributes)
+router.register("attribute-values", AttributeValues)
+router.register("categories", Categories)
+router.register("collections", Collections)
+router.register("collection-products", CollectionProducts)
+router.register("translations", Translations)
+router.register("media", MediaList)
