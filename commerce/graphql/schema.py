@@ -6,6 +6,7 @@ from typing import Any
 
 import graphene
 from graphene.types.resolver import dict_or_attr_resolver
+from graphene.types.utils import get_field_as
 from graphql import (
     GraphQLArgument,
     GraphQLField,
@@ -48,6 +49,14 @@ def build_schema(query: Any, mutation: Any = None, types: Iterable[Any] = ()) ->
             if value.deprecation_reason is not None:
                 raise TypeError(f"{place}: a deprecated argument or input field is hidden from clients.")
     return schema
+
+
+def extend(type_: Any, name: str, field: Any, resolver: Batch) -> None:
+    """Give a graphene type of a lower app another field, before the schema is built; `name` in snake_case."""
+    if name in type_._meta.fields:
+        raise TypeError(f"{type_._meta.name} has a field {name} already.")
+    type_._meta.fields[name] = get_field_as(field, graphene.Field)
+    setattr(type_, f"resolve_{name}", resolver)
 
 
 def _adapt(owner: GraphQLObjectType, *, at_root: bool) -> None:

@@ -1,7 +1,8 @@
 """Writes of webhooks and of their deliveries, in a scope of their tenant."""
 
+import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,14 @@ from commerce import outbox
 from commerce.db.scope import ScopeError, current_scope
 from commerce.errors import DomainError
 from commerce.webhooks.events import ANY, BY_TYPE, EVENTS
-from commerce.webhooks.models import Webhook
+from commerce.webhooks.models import Delivery, Webhook
 from commerce.webhooks.payloads import check_subscription
 from commerce.webhooks.sending import SendError, allow_list, check_headers, check_url
 from commerce.webhooks.targets import check_entries
 from tenants import operations as tenants
 from tenants import queries as tenant_queries
+
+logger = logging.getLogger("commerce.webhooks")
 
 
 class WebhookNotFound(DomainError):
@@ -47,6 +50,12 @@ class Wanted:
     filters: Mapping[str, Collection[str]] | None = None
     is_sync: bool = False
     is_active: bool = True
+
+
+def as_wanted(webhook: Webhook) -> Wanted:
+    """Return what a webhook is now, to be changed in parts."""
+    same = {field.name: getattr(webhook, field.name) for field in fields(Wanted)}
+    return Wanted(**{**same, "channels": [UUID(channel) for channel in webhook.channels]})
 
 
 def create_webhook(*, app_id: UUID, wanted: Wanted, permissions: Collection[str], actor: str = "") -> Webhook:
@@ -84,9 +93,19 @@ def allow_targets(*, slug: str, entries: Collection[str], is_production: bool) -
     return allowed
 
 
-def delete_webhook(*, webhook_id: UUID, actor: str = "") -> None:
-    """Delete a webhook with its deliveries. Raises WebhookNotFound."""
+def delete_webhooks_of(app_id: UUID, actor: str) -> None:
+    """Delete the webhooks of an app that is about to be deleted."""
+    for webhook_id in Webhook.objects.filter(app_id=app_id).order_by("id").values_list("id", flat=True):
+        delete_webhook(webhook_id=webhook_id, reason="The app was deleted.", actor=actor)
+
+
+def delete_webhook(*, webhook_id: UUID, reason: str = "The webhook was deleted.", actor: str = "") -> Webhook:
+    """Delete a webhook with its deliveries, and return what it was. Raises WebhookNotFound.
+
+    The event tells how many deliveries waited that nobody gets any more, and why.
+    """
     webhook = _lock(webhook_id)
+    waiting = webhook.deliveries.filter(status="pending").count()
     # Not by the ORM, which would read all of them first.
     _execute(
         "DELETE FROM webhooks_attempt WHERE delivery_id IN (SELECT id FROM webhooks_delivery WHERE webhook_id = %s)",
@@ -94,8 +113,11 @@ def delete_webhook(*, webhook_id: UUID, actor: str = "") -> None:
     )
     _execute("DELETE FROM webhooks_delivery WHERE webhook_id = %s", [webhook_id])
     webhook.delete()
-    webhook.id, webhook.version = webhook_id, webhook.version + 1
-    _publish(webhook, "deleted", actor)
+    webhook.id, webhook.version, webhook.reason = webhook_id, webhook.version + 1, reason
+    if waiting:
+        logger.warning("%d deliveries to webhook %s are skipped: %s", waiting, webhook_id, reason)
+    _publish(webhook, "deleted", actor, skipped=waiting)
+    return webhook
 
 
 def pause_webhook(*, webhook_id: UUID, reason: str, actor: str = "") -> None:
@@ -149,18 +171,21 @@ ON CONFLICT (tenant_id, webhook_id, event_id) DO NOTHING
 def replay_delivery(*, delivery_id: UUID) -> None:
     """Send a delivery once more, and try it for a day from now. Raises DeliveryNotFound.
 
-    One that is still pending becomes due now, unless a worker has it.
+    One that is still pending becomes due now, unless a worker has it. Raises DomainError for one whose answer was used
+    at once.
     """
     if _execute(_AGAIN.format(where="id = %s"), [delivery_id]):
         return
-    hurry = (
-        "UPDATE webhooks_delivery SET next_at = statement_timestamp(), tried_since = NULL "
-        "WHERE id = %s AND status = 'pending' AND leased_until IS NULL"
-    )
-    if not _execute(hurry, [delivery_id]) and not _execute(
-        "SELECT FROM webhooks_delivery WHERE id = %s", [delivery_id]
-    ):
+    delivery = Delivery.objects.select_related("webhook").filter(id=delivery_id).first()
+    if delivery is None:
         raise DeliveryNotFound(f"There is no delivery {delivery_id}.", field="id")
+    if delivery.webhook.is_sync:
+        raise DomainError("What an app was asked and has answered is over: it is not asked again.", field="id")
+    _execute(
+        "UPDATE webhooks_delivery SET next_at = statement_timestamp(), tried_since = NULL "
+        "WHERE id = %s AND status = 'pending' AND leased_until IS NULL",
+        [delivery_id],
+    )
 
 
 def replay_range(*, webhook_id: UUID, since: datetime, until: datetime) -> int:
@@ -275,13 +300,19 @@ def _lock(webhook_id: UUID) -> Webhook:
     return webhook
 
 
-def _publish(webhook: Webhook, verb: str, actor: str) -> None:
+def _publish(webhook: Webhook, verb: str, actor: str, **more: Any) -> None:
     outbox.publish(
         f"webhooks.webhook.{verb}",
         object_kind="Webhook",
         object_id=webhook.id,
         object_version=webhook.version,
-        payload={"name": webhook.name, "app_id": str(webhook.app_id), "state": webhook.state, "reason": webhook.reason},
+        payload={
+            "name": webhook.name,
+            "app_id": str(webhook.app_id),
+            "state": webhook.state,
+            "reason": webhook.reason,
+            **more,
+        },
         actor=actor,
     )
 

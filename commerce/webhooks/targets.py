@@ -297,22 +297,25 @@ MOST_HEADERS = 5
 LONGEST_HEADER = 998
 _HEADER_NAME = re.compile(r"(x-|authorization)[a-z0-9!#$%&'*+.^_`|~-]*", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")
+_HEADERS = "INVALID_CUSTOM_HEADERS"
 _OURS = re.compile(r"x-saleor-.*", re.IGNORECASE)
 
 
 def check_headers(headers: Mapping[str, str], field: str = "custom_headers") -> None:
     """Raise DomainError if these may not be added to requests: up to 5, `X-…` or `Authorization…`, in ASCII."""
     if len(headers) > MOST_HEADERS or len({name.lower() for name in headers}) < len(headers):
-        raise DomainError(f"At most {MOST_HEADERS} headers can be added, each once.", field=field)
+        raise DomainError(f"At most {MOST_HEADERS} headers can be added, each once.", field=field, code=_HEADERS)
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or _OURS.fullmatch(name) or len(name) > LONGEST_HEADER:
             raise DomainError(
                 f"The header {name[:50]!r} cannot be added: its name begins with X- (not X-Saleor-) or Authorization.",
                 field=field,
+                code=_HEADERS,
             )
         if len(value) > LONGEST_HEADER or not _HEADER_VALUE.fullmatch(value):
             raise DomainError(
                 f"The value of the header {name[:50]!r} must be one line of at most {LONGEST_HEADER} ASCII characters "
                 "without blanks around it.",
                 field=field,
+                code=_HEADERS,
             )

@@ -1,50 +1,31 @@
 """Apps and their tokens, for an app that holds MANAGE_APPS and only as far as its own permissions go."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import graphene
 
-from commerce.errors import DomainError
 from commerce.graphql.batch import root
-from commerce.graphql.ids import from_global_id
 from commerce.graphql.info import Info
 from tenants import operations, queries
 from tenants.graphql import apps as types
 from tenants.graphql.context import ShopContext
+from tenants.graphql.reporting import ErrorRow, Errors, by, codes_in, key_of
 from tenants.queries import AppRow, TokenRow
 from tenants.tokens import digest_of, split_token
 
 P = TypeVar("P")
 
-_CODES = (
-    "FORBIDDEN", "GRAPHQL_ERROR", "INVALID", "INVALID_STATUS", "INVALID_PERMISSION", "INVALID_URL_FORMAT",
-    "INVALID_MANIFEST_FORMAT", "INVALID_CUSTOM_HEADERS", "MANIFEST_URL_CANT_CONNECT", "NOT_FOUND", "REQUIRED",
-    "UNIQUE", "OUT_OF_SCOPE_APP", "OUT_OF_SCOPE_PERMISSION", "UNSUPPORTED_SALEOR_VERSION",
+APP_ERRORS = Errors(
+    "App",
+    "Why a mutation of apps did nothing.",
+    (
+        "FORBIDDEN", "GRAPHQL_ERROR", "INVALID", "INVALID_STATUS", "INVALID_PERMISSION", "INVALID_URL_FORMAT",
+        "INVALID_MANIFEST_FORMAT", "INVALID_CUSTOM_HEADERS", "MANIFEST_URL_CANT_CONNECT", "NOT_FOUND", "REQUIRED",
+        "UNIQUE", "OUT_OF_SCOPE_APP", "OUT_OF_SCOPE_PERMISSION", "UNSUPPORTED_SALEOR_VERSION",
+    ),
 )  # fmt: skip
-AppErrorCode: Any = graphene.Enum("AppErrorCode", [(code, code) for code in _CODES])
-
-
-class ErrorRow(NamedTuple):
-    field: str | None
-    message: str
-    code: str
-
-
-class AppError(graphene.ObjectType):
-    """Why a mutation of apps did nothing."""
-
-    class Meta:
-        possible_types = (ErrorRow,)
-
-    field = graphene.String(description="The input at fault.")
-    message = graphene.String(description="What is wrong.")
-    code = graphene.Field(AppErrorCode, required=True, description="The code.")
-
-
-def errors_field() -> Any:
-    """Return the field `errors` of a payload."""
-    return graphene.List(graphene.NonNull(AppError), required=True, description="Why nothing was done.")
 
 
 class AppPayload(NamedTuple):
@@ -86,17 +67,17 @@ class AppCreate(graphene.Mutation):
 
     auth_token = graphene.String(description="The token, which is shown this once.")
     app = graphene.Field(types.App)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
     def mutate(info: Info[ShopContext], input: dict[str, Any]) -> AppPayload:
         def run() -> AppPayload:
-            codes = [str(getattr(code, "value", code)) for code in input.get("permissions") or ()]
+            codes = codes_in(input.get("permissions"))
             app = operations.create_app(name=input.get("name") or "", permissions=codes, **by(info))
             token = operations.create_app_token(app_id=app.id, name="Default")
             return AppPayload(queries.app_row(app), token.text)
 
-        return reporting(info, run, AppPayload)
+        return managing(info, run, AppPayload)
 
 
 class AppTokenCreate(graphene.Mutation):
@@ -107,16 +88,16 @@ class AppTokenCreate(graphene.Mutation):
 
     auth_token = graphene.String(description="The token, which is shown this once.")
     app_token = graphene.Field(types.AppToken)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
     def mutate(info: Info[ShopContext], input: dict[str, Any]) -> TokenPayload:
         def run() -> TokenPayload:
-            app_id = from_global_id(input["app"], "App")
+            app_id = key_of(input["app"], "App", "app")
             made = operations.create_app_token(app_id=app_id, name=input.get("name") or "", **by(info))
             return TokenPayload(queries.token_row(made.token), made.text)
 
-        return reporting(info, run, TokenPayload)
+        return managing(info, run, TokenPayload)
 
 
 class AppTokenDelete(graphene.Mutation):
@@ -126,15 +107,15 @@ class AppTokenDelete(graphene.Mutation):
         id = graphene.ID(required=True, description="The token.")
 
     app_token = graphene.Field(types.AppToken)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
     def mutate(info: Info[ShopContext], id: str) -> TokenPayload:
         def run() -> TokenPayload:
-            token = operations.delete_app_token(token_id=from_global_id(id, "AppToken"), **by(info))
+            token = operations.delete_app_token(token_id=key_of(id, "AppToken"), **by(info))
             return TokenPayload(queries.token_row(token))
 
-        return reporting(info, run, TokenPayload)
+        return managing(info, run, TokenPayload)
 
 
 class AppTokenVerify(graphene.Mutation):
@@ -144,7 +125,7 @@ class AppTokenVerify(graphene.Mutation):
         token = graphene.String(required=True, description="The token.")
 
     valid = graphene.Boolean(required=True)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
     def mutate(info: Info[ShopContext], token: str) -> VerifyPayload:
@@ -152,68 +133,64 @@ class AppTokenVerify(graphene.Mutation):
         return VerifyPayload(secret is not None and digest_of(secret) in queries.list_active_tokens())
 
 
-class AppActivate(graphene.Mutation):
-    """Let an app in. Needs MANAGE_APPS."""
+def _app_mutation(name: str, description: str, change: Callable[..., Any]) -> Any:
+    """Return a mutation that changes the one app that its id names."""
+
+    def mutate(info: Info[ShopContext], id: str) -> AppPayload:
+        def run() -> AppPayload:
+            return AppPayload(queries.app_row(change(app_id=key_of(id, "App"), **by(info))))
+
+        return managing(info, run, AppPayload)
+
+    members = {
+        "__doc__": description,
+        "Arguments": type("Arguments", (), {"id": graphene.ID(required=True, description="The app.")}),
+        "app": graphene.Field(types.App),
+        "errors": APP_ERRORS.field(),
+        "mutate": root(mutate),
+    }
+    return type(name, (graphene.Mutation,), members)
+
+
+AppActivate = _app_mutation(
+    "AppActivate", "Let an app in. Needs MANAGE_APPS.", partial(operations.set_app_active, is_active=True)
+)
+AppDeactivate = _app_mutation(
+    "AppDeactivate",
+    "Keep an app out, with all its tokens. Needs MANAGE_APPS.",
+    partial(operations.set_app_active, is_active=False),
+)
+AppDelete = _app_mutation(
+    "AppDelete", "Delete an app, with its tokens and subscriptions. Needs MANAGE_APPS.", operations.delete_app
+)
+
+
+class AppUpdate(graphene.Mutation):
+    """Give an app another name or other permissions. Needs MANAGE_APPS."""
 
     class Arguments:
         id = graphene.ID(required=True, description="The app.")
+        input = AppInput(required=True)
 
     app = graphene.Field(types.App)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
-    def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=True, **by(info)))
+    def mutate(info: Info[ShopContext], id: str, input: dict[str, Any]) -> AppPayload:
+        def run() -> AppPayload:
+            permissions = input.get("permissions")
+            app = operations.update_app(
+                app_id=key_of(id, "App"),
+                name=input.get("name"),
+                permissions=None if permissions is None else codes_in(permissions),
+                **by(info),
+            )
+            return AppPayload(queries.app_row(app))
+
+        return managing(info, run, AppPayload)
 
 
-class AppDeactivate(graphene.Mutation):
-    """Keep an app out, with all its tokens. Needs MANAGE_APPS."""
-
-    class Arguments:
-        id = graphene.ID(required=True, description="The app.")
-
-    app = graphene.Field(types.App)
-    errors = errors_field()
-
-    @root
-    def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.set_app_active(app_id=app_id, is_active=False, **by(info)))
-
-
-class AppDelete(graphene.Mutation):
-    """Delete an app, with its tokens and subscriptions. Needs MANAGE_APPS."""
-
-    class Arguments:
-        id = graphene.ID(required=True, description="The app.")
-
-    app = graphene.Field(types.App)
-    errors = errors_field()
-
-    @root
-    def mutate(info: Info[ShopContext], id: str) -> AppPayload:
-        return _changed(info, id, lambda app_id: operations.delete_app(app_id=app_id, **by(info)))
-
-
-def _changed(info: Info[ShopContext], id: str, change: Callable[[Any], Any]) -> AppPayload:
-    return reporting(info, lambda: AppPayload(queries.app_row(change(from_global_id(id, "App")))), AppPayload)
-
-
-def by(info: Info[ShopContext]) -> dict[str, Any]:
-    """Return who asks, as operations want to know it."""
-    return {"granted_by": info.context.permissions, "actor": info.context.caller.actor}
-
-
-def reporting(info: Info[ShopContext], run: Callable[[], P], payload: Callable[..., P]) -> P:
+def managing(info: Info[ShopContext], run: Callable[[], P], payload: Callable[..., P]) -> P:
     """Run a mutation of whoever holds MANAGE_APPS; what its operation refuses is told in the payload."""
     info.context.require("MANAGE_APPS")
-    try:
-        return run()
-    except DomainError as error:
-        info.context.discard()
-        return payload(errors=[_shown(error)])
-
-
-def _shown(error: DomainError) -> ErrorRow:
-    head, *rest = (error.field or "").split("_")
-    field = head + "".join(word.capitalize() for word in rest)
-    return ErrorRow(field or None, error.message, error.code if error.code in _CODES else "INVALID")
+    return APP_ERRORS.report(info, run, payload)

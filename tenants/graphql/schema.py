@@ -8,6 +8,7 @@ from commerce.graphql.batch import root
 from commerce.graphql.ids import from_global_id
 from commerce.graphql.info import Info
 from tenants import queries
+from tenants.graphql import metadata_mutations as metadata
 from tenants.graphql import mutations
 from tenants.graphql.apps import App
 from tenants.graphql.arguments import exactly_one
@@ -78,3 +79,8 @@ class Mutation:
     app_activate = mutations.AppActivate.Field()
     app_deactivate = mutations.AppDeactivate.Field()
     app_delete = mutations.AppDelete.Field()
+    app_update = mutations.AppUpdate.Field()
+    update_metadata = metadata.UpdateMetadata.Field()
+    delete_metadata = metadata.DeleteMetadata.Field()
+    update_private_metadata = metadata.UpdatePrivateMetadata.Field()
+    delete_private_metadata = metadata.DeletePrivateMetadata.Field()

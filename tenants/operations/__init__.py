@@ -1,27 +1,35 @@
 """Writes of tenants, their domains and what their door allows, channels, people, apps and their installing."""
 
 from tenants.operations.apps import (
+    BEFORE_APP_DELETED,
     AppNotFound,
     NewToken,
     OutOfScopeApp,
     OutOfScopePermission,
+    change_app_metadata,
+    change_pairs,
     clean_permissions,
     create_app,
     create_app_token,
     delete_app,
     delete_app_token,
+    lock_app,
     rotate_app_tokens,
     save_app,
     set_app_active,
     set_app_permissions,
+    update_app,
 )
 from tenants.operations.installations import (
+    MANIFEST_URL_CHECKS,
     ORDERED,
     add_installing_app,
     begin_installation,
+    delete_installation,
     fail_installation,
     finish_installation,
     order_installation,
+    retry_installation,
 )
 from tenants.operations.shops import (
     HostTaken,
@@ -47,6 +55,8 @@ from tenants.operations.shops import (
 )
 
 __all__ = [
+    "BEFORE_APP_DELETED",
+    "MANIFEST_URL_CHECKS",
     "ORDERED",
     "AppNotFound",
     "HostTaken",
@@ -60,6 +70,8 @@ __all__ = [
     "all_tenants",
     "as_tenant",
     "begin_installation",
+    "change_app_metadata",
+    "change_pairs",
     "clean_host",
     "clean_language",
     "clean_permissions",
@@ -71,11 +83,14 @@ __all__ = [
     "create_tenant",
     "delete_app",
     "delete_app_token",
+    "delete_installation",
     "fail_installation",
     "finish_installation",
+    "lock_app",
     "order_installation",
     "register_documents",
     "remove_documents",
+    "retry_installation",
     "revoke_storefront_token",
     "rotate_app_tokens",
     "save_app",
@@ -86,4 +101,5 @@ __all__ = [
     "set_tenant_limits",
     "set_tenant_plan",
     "set_tenant_status",
+    "update_app",
 ]

@@ -3,7 +3,7 @@
 Between them `commerce.webhooks.installing` talks to the app, with no scope open.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from commerce import outbox
 from commerce.errors import DomainError
 from tenants import queries
 from tenants.models import App, AppInstallation
-from tenants.operations.apps import clean_permissions, create_app_token, publish
+from tenants.operations.apps import OutOfScopePermission, clean_permissions, create_app_token, erase_app, publish
 from tenants.operations.fields import check_fields
 from tenants.queries import InstallationRow
 
@@ -21,6 +21,8 @@ GONE_AFTER = timedelta(minutes=3)
 LONGEST_MESSAGE = 500
 ORDERED = "tenants.app_installation.ordered"
 _Status = AppInstallation.Status
+# What upper apps ask of the address of a manifest before it is ordered: each raises DomainError.
+MANIFEST_URL_CHECKS: list[Callable[[str], None]] = []
 
 
 def order_installation(
@@ -42,11 +44,34 @@ def order_installation(
     order = AppInstallation(
         name=name.strip(), manifest_url=manifest_url.strip(), permissions=codes, activate=activate, actor=actor
     )
+    for check in MANIFEST_URL_CHECKS:
+        check(order.manifest_url)
     check_fields(order)
     order.save(force_insert=True)
     if told:
-        outbox.publish(ORDERED, object_kind="AppInstallation", object_id=order.id, object_version=1, actor=actor)
+        _tell(order)
     return queries.installation_row(order)
+
+
+def retry_installation(
+    *, installation_id: UUID, activate: bool = True, granted_by: Collection[str] | None = None, actor: str = ""
+) -> InstallationRow:
+    """Have an installation that failed done again, as it was ordered. Raises DomainError."""
+    order = _lock_failed(installation_id, granted_by)
+    order.status, order.message, order.started_at = _Status.PENDING, "", None
+    order.activate, order.actor = activate, actor
+    order.save(update_fields=["status", "message", "started_at", "activate", "actor", "updated_at"])
+    order.refresh_from_db(fields=["version"])
+    _tell(order)
+    return queries.installation_row(order)
+
+
+def delete_installation(*, installation_id: UUID, granted_by: Collection[str] | None = None) -> InstallationRow:
+    """Forget an installation that failed, and return what it was. Raises DomainError."""
+    order = _lock_failed(installation_id, granted_by)
+    row = queries.installation_row(order)
+    order.delete()
+    return row
 
 
 def begin_installation(*, installation_id: UUID, now: datetime) -> InstallationRow | None:
@@ -113,9 +138,32 @@ def fail_installation(*, installation_id: UUID, message: str) -> None:
 
 
 def _remove_app(order: AppInstallation) -> None:
-    if order.app_id is not None:
-        App.objects.get(id=order.app_id).delete()
+    if order.app is not None:
+        erase_app(order.app, order.actor)
         order.app = None
+
+
+def _tell(order: AppInstallation) -> None:
+    outbox.publish(
+        ORDERED,
+        object_kind="AppInstallation",
+        object_id=order.id,
+        object_version=order.version,
+        actor=order.actor,
+    )
+
+
+def _lock_failed(installation_id: UUID, granted_by: Collection[str] | None) -> AppInstallation:
+    order = _lock(installation_id)
+    if order.status != _Status.FAILED:
+        raise DomainError(
+            f"The installation of {order.name} has not failed: it is {order.status}.", code="INVALID_STATUS", field="id"
+        )
+    excess = sorted(set(order.permissions or ()).difference(granted_by)) if granted_by is not None else []
+    if excess or (granted_by is not None and order.permissions is None):
+        told = ", ".join(excess) or "all that its manifest asks for"
+        raise OutOfScopePermission(f"It was ordered with permissions that you do not have: {told}.", field="id")
+    return order
 
 
 def _lock(installation_id: UUID) -> AppInstallation:

@@ -43,7 +43,7 @@ QUERY = schema.query_type
 assert QUERY is not None
 # The dialect's type names of the models whose ids are seen outside.
 TYPES = {model._meta.db_table: kind for model, (kind, _) in KINDS.items()}
-TYPES |= {"tenants_channel": "Channel", "tenants_app": "App"}
+TYPES |= {"tenants_channel": "Channel", "tenants_app": "App", "webhooks_webhook": "Webhook"}
 LOOKUPS = {"id": "id", "slug": "slug", "sku": "sku", "externalReference": "external_reference"}
 
 
@@ -231,7 +231,7 @@ def test_the_fields_are_really_filled(shops, answers):
     assert filled >= {
         "Query", "Product", "ProductVariant", "Category", "Collection", "ProductType", "Channel", "Shop", "Image",
         "ProductMedia", "SelectedAttribute", "Attribute", "AttributeValue", "ProductTranslation",
-        "ProductCountableEdge", "App", "AppToken",
+        "ProductCountableEdge", "App", "AppToken", "AppInstallation", "Webhook", "EventDelivery",
     }  # fmt: skip
 
 
@@ -376,6 +376,17 @@ WRITES = {
     "appActivate(id: $id)": ("App", "tenants_app"),
     "appDeactivate(id: $id)": ("App", "tenants_app"),
     "appDelete(id: $id)": ("App", "tenants_app"),
+    'appUpdate(id: $id, input: {name: "New"})': ("App", "tenants_app"),
+    "appRetryInstall(id: $id)": ("AppInstallation", "tenants_appinstallation"),
+    "appDeleteFailedInstallation(id: $id)": ("AppInstallation", "tenants_appinstallation"),
+    'updateMetadata(id: $id, input: [{key: "a", value: "b"}])': ("App", "tenants_app"),
+    'deleteMetadata(id: $id, keys: ["token"])': ("App", "tenants_app"),
+    'updatePrivateMetadata(id: $id, input: [{key: "a", value: "b"}])': ("App", "tenants_app"),
+    'deletePrivateMetadata(id: $id, keys: ["token"])': ("App", "tenants_app"),
+    'webhookCreate(input: {app: $id, targetUrl: "https://a.example"})': ("App", "tenants_app"),
+    'webhookUpdate(id: $id, input: {name: "New"})': ("Webhook", "webhooks_webhook"),
+    "webhookDelete(id: $id)": ("Webhook", "webhooks_webhook"),
+    "eventDeliveryRetry(id: $id)": ("EventDelivery", "webhooks_delivery"),
 }
 # Those that name none.
 OTHERS = {"appCreate", "appInstall", "appTokenVerify"}

@@ -116,10 +116,14 @@ class FakeAppHere(FakeApp):
 
 def test_apps_are_installed_from_where_the_tenant_may(tenant, other_tenant):
     with FakeAppHere() as app:
-        allow(tenant, "127.0.0.0/8")
         ends = {}
         for shop in (tenant, other_tenant):
+            with pytest.raises(DomainError, match="not on the public internet"):
+                order(shop, f"{app.url}/api/manifest")
+            allow(shop, "127.0.0.0/8")
             ordered = order(shop, f"{app.url}/api/manifest")
+            if shop is other_tenant:
+                allow(shop, "--none")
             ends[shop.slug] = install(tenant_id=shop.id, installation_id=ordered.id, now=timezone.now())
         assert ends[tenant.slug].status == "installed"
         assert (ends[other_tenant.slug].status, ends[other_tenant.slug].message) == (

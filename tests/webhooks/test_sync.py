@@ -323,7 +323,8 @@ def test_what_was_asked_is_never_sent_again(tenant, open_app, ask):
     now = timezone.now()
     with tenant_scope(tenant.id):
         delivery = Delivery.objects.get()
-        operations.replay_delivery(delivery_id=delivery.id)
+        with pytest.raises(DomainError, match="not asked again"):
+            operations.replay_delivery(delivery_id=delivery.id)
         options = {"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}
         assert operations.replay_range(webhook_id=app.webhook.id, **options) == 0
         assert Delivery.objects.get().status == "dead"

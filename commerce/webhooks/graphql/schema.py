@@ -1,4 +1,4 @@
-"""Installing apps over GraphQL, for an app that holds MANAGE_APPS and only as far as its own permissions go."""
+"""Installing apps and their webhooks over GraphQL, only as far as the caller's own permissions go."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,14 +6,18 @@ from typing import Any, NamedTuple
 import graphene
 
 from commerce.graphql.batch import batch, column, root
-from commerce.graphql.ids import to_global_id
+from commerce.graphql.ids import from_global_id, to_global_id
 from commerce.graphql.info import Info
 from commerce.graphql.scalars import DateTime
-from commerce.webhooks.installing import check_manifest_url
+from commerce.webhooks import history
+from commerce.webhooks.graphql import mutations
+from commerce.webhooks.graphql.types import Webhook
+from commerce.webhooks.history import WebhookRow
 from tenants import operations, queries
 from tenants.graphql.apps import PermissionEnum
 from tenants.graphql.context import ShopContext
-from tenants.graphql.mutations import ErrorRow, by, errors_field, reporting
+from tenants.graphql.mutations import APP_ERRORS, managing
+from tenants.graphql.reporting import ErrorRow, by, codes_in, key_of
 from tenants.queries import InstallationRow
 
 
@@ -71,22 +75,58 @@ class AppInstall(graphene.Mutation):
         input = AppInstallInput(required=True)
 
     app_installation = graphene.Field(AppInstallation)
-    errors = errors_field()
+    errors = APP_ERRORS.field()
 
     @root
     def mutate(info: Info[ShopContext], input: dict[str, Any]) -> InstallPayload:
         def run() -> InstallPayload:
-            check_manifest_url(input.get("manifest_url") or "")
             order = operations.order_installation(
                 name=input.get("app_name") or "App",
                 manifest_url=input.get("manifest_url") or "",
-                permissions=[str(getattr(code, "value", code)) for code in input.get("permissions") or ()],
+                permissions=codes_in(input.get("permissions")),
                 activate=input.get("activate_after_installation", True),
                 **by(info),
             )
             return InstallPayload(order)
 
-        return reporting(info, run, InstallPayload)
+        return managing(info, run, InstallPayload)
+
+
+class AppRetryInstall(graphene.Mutation):
+    """Have an installation that failed done again. Needs MANAGE_APPS."""
+
+    class Arguments:
+        id = graphene.ID(required=True, description="The installation.")
+        activate_after_installation = graphene.Boolean(default_value=True, description="Whether it is let in then.")
+
+    app_installation = graphene.Field(AppInstallation)
+    errors = APP_ERRORS.field()
+
+    @root
+    def mutate(info: Info[ShopContext], id: str, activate_after_installation: bool | None = True) -> InstallPayload:
+        def run() -> InstallPayload:
+            key, activate = key_of(id, "AppInstallation"), activate_after_installation is not False
+            return InstallPayload(operations.retry_installation(installation_id=key, activate=activate, **by(info)))
+
+        return managing(info, run, InstallPayload)
+
+
+class AppDeleteFailedInstallation(graphene.Mutation):
+    """Forget an installation that failed. Needs MANAGE_APPS."""
+
+    class Arguments:
+        id = graphene.ID(required=True, description="The installation.")
+
+    app_installation = graphene.Field(AppInstallation)
+    errors = APP_ERRORS.field()
+
+    @root
+    def mutate(info: Info[ShopContext], id: str) -> InstallPayload:
+        def run() -> InstallPayload:
+            key, granted_by = key_of(id, "AppInstallation"), by(info)["granted_by"]
+            return InstallPayload(operations.delete_installation(installation_id=key, granted_by=granted_by))
+
+        return managing(info, run, InstallPayload)
 
 
 class Query:
@@ -95,6 +135,21 @@ class Query:
     apps_installations = graphene.List(
         graphene.NonNull(AppInstallation), required=True, description="The newest installations; needs MANAGE_APPS."
     )
+
+    webhook = graphene.Field(
+        Webhook,
+        id=graphene.ID(required=True, description="Its id."),
+        description="One webhook, for its app and for MANAGE_APPS.",
+    )
+
+    @root
+    def resolve_webhook(info: Info[ShopContext], id: str) -> WebhookRow | None:
+        info.context.require("MANAGE_APPS", "AUTHENTICATED_APP")
+        found = history.find_webhook_row(from_global_id(id, "Webhook"))
+        may_see = found is not None and (
+            "MANAGE_APPS" in info.context.permissions or (info.context.app and found.app_id == info.context.app.id)
+        )
+        return found if may_see else None
 
     @root
     def resolve_apps_installations(info: Info[ShopContext]) -> list[InstallationRow]:
@@ -106,3 +161,9 @@ class Mutation:
     """The fields of the root for writing."""
 
     app_install = AppInstall.Field()
+    app_retry_install = AppRetryInstall.Field()
+    app_delete_failed_installation = AppDeleteFailedInstallation.Field()
+    webhook_create = mutations.WebhookCreate.Field()
+    webhook_update = mutations.WebhookUpdate.Field()
+    webhook_delete = mutations.WebhookDelete.Field()
+    event_delivery_retry = mutations.EventDeliveryRetry.Field()
