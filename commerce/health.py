@@ -10,6 +10,7 @@ from django.views import defaults
 from commerce.db import replicas
 from commerce.db.replicas import RETRY_AFTER, PrimaryUnavailable
 from commerce.db.watch import PRIMARY
+from commerce.rest.problems import problem_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def ready(request: HttpRequest) -> JsonResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer what a view or middleware raised: 503 with Retry-After where the primary is gone, 500 otherwise."""
     error = sys.exc_info()[1]
+    if request.path.startswith("/api/") and error is not None:
+        return problem_of(error, is_write=False).response()
     if isinstance(error, PrimaryUnavailable) or replicas.is_outage(error):
         return unavailable(request)
     return defaults.server_error(request)

@@ -20,7 +20,7 @@ from commerce.rest import document
 from commerce.rest.router import Router
 from commerce.schema import SCHEMA_VERSION, schema
 from commerce.storage import UPLOAD_PATH
-from commerce.webhooks.rest import events
+from commerce.webhooks.rest import router as webhooks
 from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
@@ -59,14 +59,13 @@ def make_context(request: HttpRequest) -> ShopContext:
 graphql = GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context, make_policy=make_policy)
 rest = Router()
 rest.register("channels", Channels)
-rest.registry += catalog.registry
+rest.registry += [*catalog.registry, *webhooks.registry]
 handler500 = "commerce.health.server_error"
 urlpatterns = [
     path("graphql/", graphql),
     path(".well-known/jwks.json", jwks),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    path("api/v1/events", events),
     path("api/v1/schema/", document.schema),
     path("api/v1/docs/", document.page),
     path("api/v1/", include(rest.urls)),

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from commerce.addresses import is_trusted_proxy
+from commerce.rest.problems import Problem
 from tenants import hosts
 from tenants.queries import TenantRecord
 
 OPEN_PATHS = ("/health/",)
-API_PATHS = ("/graphql/", "/api/", "/media/", "/.well-known/")
+API_PATHS = ("/graphql/", "/media/", "/.well-known/")
+REST_PATHS = ("/api/",)
 
 
 class TenantMiddleware:
@@ -56,6 +58,8 @@ def _use_forwarded_host(request: HttpRequest) -> None:
 
 
 def _refuse(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path.startswith(REST_PATHS):
+        return Problem.of(status, code, message).response()
     if request.path.startswith(API_PATHS) or "json" in request.headers.get("Accept", ""):
         error = {"message": message, "extensions": {"exception": {"code": code}}}
         return JsonResponse({"errors": [error]}, status=status)

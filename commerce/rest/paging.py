@@ -26,11 +26,11 @@ class Page:
     next_cursor: str | None
 
 
-def read_limit(given: QueryDict, most: int = MOST) -> int:
+def read_limit(given: QueryDict, *, most: int = MOST, usual: int = USUAL) -> int:
     """Return how many rows are wanted, or raise Problem (400)."""
     text = given.get("limit", "")
     if "limit" not in given:
-        return min(USUAL, most)
+        return usual
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= most):
         raise Problem.of(400, "INVALID", f"limit is a number from 1 to {most}, not {text[:20]!r}.", "limit")
     return int(text)

@@ -126,7 +126,9 @@ class View(Described, ViewSet):
 
     # --- For actions --------------------------------------------------------------------------------------------
 
-    def reading(self, read: Callable[[], Answer], *, along_indexes: bool = True) -> HttpResponse:
+    def reading(
+        self, read: Callable[[], Answer], *, along_indexes: bool = True, on_primary: bool = False
+    ) -> HttpResponse:
         """Return the answer of `read`, run in a reading scope."""
 
         def run(alias: str) -> Answer:
@@ -135,8 +137,9 @@ class View(Described, ViewSet):
             ):
                 return read()
 
-        found = replicas.reading(run, at_least=read_token(self.request._request))
-        return _response(found)
+        if on_primary:
+            return _response(replicas.reading_primary(run))
+        return _response(replicas.reading(run, at_least=read_token(self.request._request)))
 
     def writing(self, write: Callable[[], Answer]) -> HttpResponse:
         """Return the answer of `write`, run in a writing scope, once for an `Idempotency-Key`."""

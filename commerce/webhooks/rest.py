@@ -1,93 +1,129 @@
 """`GET /api/v1/events`: the feed of events for apps (docs/webhooks.md)."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import orjson
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
 
-from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
+from commerce.idempotency import Answer
+from commerce.rest.filters import TEXT, Filter, read_filters
+from commerce.rest.paging import read_limit
+from commerce.rest.router import Router
+from commerce.rest.schema import QUERY, Operation
 from commerce.webhooks import feed
 from commerce.webhooks.events import BY_TYPE, EVENTS
 from commerce.webhooks.payloads import describe
-from tenants.callers import Caller, authenticate
-from tenants.middleware import tenant_of
+from tenants.callers import permissions_of
+from tenants.rest import Need, ShopView
 
 MOST = 500
 USUAL = 100
-_STATUS = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "CURSOR_TOO_OLD": 410}
+_TYPES = Filter("types", "", TEXT)
+_AFTER = Filter("after", "", TEXT)
 
 
-@require_safe
-def events(request: HttpRequest) -> HttpResponse:
-    """Answer with the events behind `after` that the app may hear of, of the `types` asked for."""
-    return _answering(lambda: _page(request))
+class ObjectSerializer(serializers.Serializer[Any]):
+    """What an event is about."""
+
+    kind = serializers.CharField()
+    id = serializers.UUIDField()
+    version = serializers.IntegerField()
 
 
-def _page(request: HttpRequest) -> HttpResponse:
-    shop, now = tenant_of(request), timezone.now()
-    caller = authenticate(request, shop)
-    types = _types(request.GET.get("types", ""), caller)
-    limit = _limit(request.GET.get("limit", ""))
-    text = request.GET.get("after", "")
-    after = feed.read_cursor(text) if text else None
-    if after is not None:
-        feed.check_age(after, now=now, keep=timedelta(days=settings.OUTBOX_KEEP_DAYS))
-    with tenant_scope(shop.id, read_only=True, along_indexes=True):
-        page = feed.read_page(after=after, types=types, limit=limit, now=now)
-    named = [replace(event, event_type=BY_TYPE[event.event_type].name) for event in page.events]
-    return _json(
-        {
-            "events": [describe(event, public_id=shop.public_id) for event in named],
-            "cursor": str(page.cursor),
-            "hasMore": page.has_more,
-        }
-    )
+class EventSerializer(serializers.Serializer[Any]):
+    """What happened to one object, in the form of a delivery."""
+
+    id = serializers.UUIDField()
+    type = serializers.CharField()
+    tenant = serializers.UUIDField()
+    actor = serializers.CharField()
+    occurredAt = serializers.DateTimeField()  # noqa: N815  as deliveries have it
+    object = ObjectSerializer()
+    facts = serializers.DictField()
 
 
-def _types(names: str, caller: Caller) -> list[str]:
-    """Return the outbox's types of the events asked for, or of all that the caller may hear of. Raises DomainError."""
-    if caller.app is None:
-        raise DomainError("Send an app's token as `Authorization: Bearer <token>`.", code="UNAUTHENTICATED")
-    asked = [name.strip().upper() for name in names.split(",") if name.strip()]
-    for name in asked:
-        if name not in EVENTS:
-            raise DomainError(f"There is no event {name!r}; there are {', '.join(sorted(EVENTS))}.", field="types")
-        if EVENTS[name].permission not in caller.permissions:
-            needed = EVENTS[name].permission
-            raise DomainError(f"{name} needs the permission {needed}.", code="PERMISSION_DENIED", field="types")
-    chosen = [EVENTS[name] for name in asked] or [e for e in EVENTS.values() if e.permission in caller.permissions]
-    if not chosen:
-        raise DomainError("The app has no permission for any event.", code="PERMISSION_DENIED")
-    return [type_ for event in chosen for type_ in event.types]
+class EventPageSerializer(serializers.Serializer[Any]):
+    """Events in the order of their transactions, and the cursor to ask with next."""
+
+    events = EventSerializer(many=True)
+    cursor = serializers.CharField()
+    hasMore = serializers.BooleanField()  # noqa: N815
 
 
-def _limit(text: str) -> int:
-    if not text:
-        return USUAL
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST):
-        raise DomainError(f"limit is a number from 1 to {MOST}, not {text[:20]!r}.", field="limit")
-    return int(text)
+class Events(ShopView):
+    """The events behind `after` that the app may hear of, of the `types` asked for."""
 
+    noun = "event"
+    tag = "Events"
+    reads = Need("events:read")
+    http_method_names = ["get", "head"]
 
-def _answering(answer: Callable[[], HttpResponse]) -> HttpResponse:
-    try:
-        return answer()
-    except DomainError as error:
-        response = _json(
-            {"errors": [{"code": error.code, "field": error.field, "message": error.message}]},
-            status=_STATUS.get(error.code, 400),
+    def list(self, request: Request) -> HttpResponse:
+        """Answer with a page of events."""
+        given = read_filters((_TYPES, _AFTER), request.query_params, ("limit",))
+        types = self._types(str(given.get(_TYPES, "")))
+        limit = read_limit(request.query_params, most=MOST, usual=USUAL)
+        text = given.get(_AFTER)
+        after = feed.read_cursor(text) if text else None
+        if after is not None:
+            feed.check_age(after, now=self.now, keep=timedelta(days=settings.OUTBOX_KEEP_DAYS))
+
+        def read() -> Answer:
+            page = feed.read_page(after=after, types=types, limit=limit, now=self.now)
+            named = [replace(event, event_type=BY_TYPE[event.event_type].name) for event in page.events]
+            events = [describe(event, public_id=self.shop.public_id) for event in named]
+            # Instants are written as deliveries have them.
+            return Answer(200, orjson.dumps({"events": events, "cursor": str(page.cursor), "hasMore": page.has_more}))
+
+        return self.reading(read, on_primary=True)
+
+    def _types(self, names: str) -> Sequence[str]:
+        """Return the outbox's types of the events asked for, or all that the caller may hear of. Raises DomainError."""
+        held = permissions_of(self.caller.app) if self.caller.app else frozenset()
+        asked = [name.strip().upper() for name in names.split(",") if name.strip()]
+        for name in asked:
+            if name not in EVENTS:
+                raise DomainError(
+                    f"There is no event {name[:100]!r}; there are {', '.join(sorted(EVENTS))}.", field="types"
+                )
+            if EVENTS[name].permission not in held:
+                needed = EVENTS[name].permission
+                raise DomainError(f"{name} needs the permission {needed}.", code="PERMISSION_DENIED", field="types")
+        chosen = [EVENTS[name] for name in asked] or [e for e in EVENTS.values() if e.permission in held]
+        if not chosen:
+            raise DomainError("The app has no permission for any event.", code="PERMISSION_DENIED")
+        return [type_ for event in chosen for type_ in event.types]
+
+    def describe(self, action: str) -> Operation:
+        parameters = [
+            OpenApiParameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
+                QUERY,
+                description="Events of a page.",
+            ),
+            OpenApiParameter(
+                "after",
+                {"type": "string", "minLength": 1},
+                QUERY,
+                description="The cursor of the page before; without it, from the oldest event that is kept.",
+            ),
+            OpenApiParameter(
+                "types", {"type": "string", "minLength": 1}, QUERY, description="PRODUCT_UPDATED,PRODUCT_DELETED …"
+            ),
+        ]
+        return Operation(
+            "list_events", "Read the feed of events", None, {200: EventPageSerializer}, parameters, "", [410]
         )
-        if response.status_code == 401:
-            response["WWW-Authenticate"] = "Bearer"
-        return response
 
 
-def _json(content: object, status: int = 200) -> HttpResponse:
-    headers = {"Cache-Control": "no-store"}
-    return HttpResponse(orjson.dumps(content), content_type="application/json", status=status, headers=headers)
+router = Router()
+router.register("events", Events)
