@@ -9,7 +9,7 @@ from uuid import UUID
 from graphql import GraphQLError
 
 from catalog.queries import conditions
-from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Every, Pending, PriceWithin
+from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Every, Pending, PriceWithin, ValueTest
 from catalog.queries.groups import GroupFilter
 from commerce.graphql.ids import from_global_id, split_global_id
 
@@ -17,11 +17,11 @@ Reader = Callable[[Any], Pending]
 
 
 def read_filter(given: Mapping[str, Any]) -> list[Pending]:
-    """Return the conditions of a ProductFilterInput; null and empty lists do not narrow."""
+    """Return the conditions of a ProductFilterInput but its search; null and empty lists do not narrow."""
     return [
         _FILTER[name](value)
         for name, value in given.items()
-        if value is not None and value != [] and name not in ("channel",)
+        if value is not None and value != [] and name not in ("channel", "search")
     ]
 
 
@@ -133,12 +133,15 @@ def _updated(given: Mapping[str, Any]) -> Pending:
 
 # --- Attributes ---------------------------------------------------------------------------------------
 
+Having = Callable[[ValueTest], Pending]
+
 
 def _attributes(given: Sequence[Mapping[str, Any]]) -> Pending:
-    return Every(tuple(_attribute(attribute) for attribute in given))
+    return Every(tuple(read_attribute(attribute, conditions.having) for attribute in given))
 
 
-def _attribute(given: Mapping[str, Any]) -> Pending:
+def read_attribute(given: Mapping[str, Any], having: Having) -> Pending:
+    """Return the condition of an attribute's slug and one way of saying which values; `having` makes it of a test."""
     slug = given.get("slug")
     if not slug:
         raise GraphQLError("`attributes.slug` is required: name the attribute by its slug.")
@@ -146,45 +149,66 @@ def _attribute(given: Mapping[str, Any]) -> Pending:
     if len(ways) > 1:
         raise GraphQLError(f"Only one way of saying which values can be given for the attribute {slug!r}.")
     if not ways:
-        return conditions.with_any_value(slug) if "values" not in given else ALWAYS
+        return having(conditions.any_of(slug)) if "values" not in given else ALWAYS
     name, value = ways[0]
-    return _ATTRIBUTE[name](slug, value)
+    if name == "value":
+        return _value(slug, value, having)
+    return having(_TESTS[name](slug, value))
 
 
-def _within(column: str, slug: str, given: Mapping[str, Any]) -> Pending:
-    return conditions.with_values_within(slug, column, given.get("gte"), given.get("lte"))
-
-
-def _value(slug: str, given: Mapping[str, Any]) -> Pending:
+def _value(slug: str, given: Mapping[str, Any], having: Having) -> Pending:
     ways = [(name, value) for name, value in given.items() if value is not None]
     if len(ways) != 1:
         raise GraphQLError(f"Exactly one way of saying which value must be given for the attribute {slug!r}.")
     name, value = ways[0]
-    return _VALUE[name](slug, value)
+    if name == "reference":
+        return _reference(slug, value, having)
+    return having(_TESTS[name](slug, value))
 
 
-def _numeric(slug: str, given: Mapping[str, Any]) -> Pending:
+def _within(column: str, slug: str, given: Mapping[str, Any]) -> ValueTest:
+    return conditions.within(slug, column, given.get("gte"), given.get("lte"))
+
+
+def _named(column: str, slug: str, given: Mapping[str, Any]) -> ValueTest:
+    return conditions.one_of(slug, column, _choices(f"attributes.value.{column}", given))
+
+
+def _numeric(slug: str, given: Mapping[str, Any]) -> ValueTest:
     found = _one("attributes.value.numeric", given)
-    if found is None:
-        return NEVER
-    name, value = found
+    name, value = found or ("oneOf", [])
     if name == "range":
         bounds = {key: None if bound is None else float(bound) for key, bound in value.items()}
         return _within("numeric", slug, bounds)
-    return conditions.with_values(slug, "numeric", [float(v) for v in ([value] if name == "eq" else value)])
+    return conditions.one_of(slug, "numeric", [float(v) for v in ([value] if name == "eq" else value)])
 
 
-def _reference(slug: str, given: Mapping[str, Any]) -> Pending:
-    for name, value in given.items():
-        if value is not None and name != "referenced_ids":
-            raise GraphQLError(f"Filtering by `attributes.value.reference.{_camel(name)}` is not supported.")
-    wanted = given.get("referenced_ids") or {}
+# What is referred to is named by a field of AssignedAttributeReferenceInput → its kind.
+_REFERRED = {
+    "page_slugs": "Page",
+    "product_slugs": "Product",
+    "product_variant_skus": "ProductVariant",
+    "category_slugs": "Category",
+    "collection_slugs": "Collection",
+}
+
+
+def _reference(slug: str, given: Mapping[str, Any], having: Having) -> Pending:
     parts: list[Pending] = []
-    if wanted.get("contains_any") is not None:
-        parts.append(conditions.with_values(slug, "reference_id", [_key(value) for value in wanted["contains_any"]]))
-    for value in wanted.get("contains_all") or ():
-        parts.append(conditions.with_values(slug, "reference_id", [_key(value)]))  # noqa: PERF401
+    for name, wanted in given.items():
+        if wanted is None:
+            continue
+        test = partial(_referring, slug, name)
+        if wanted.get("contains_any") is not None:
+            parts.append(having(test(wanted["contains_any"])))
+        parts += [having(test([value])) for value in wanted.get("contains_all") or ()]
     return Every(tuple(parts))
+
+
+def _referring(slug: str, name: str, values: Sequence[str]) -> ValueTest:
+    if name == "referenced_ids":
+        return conditions.one_of(slug, "reference_id", [_key(value) for value in values])
+    return conditions.referring(slug, _REFERRED[name], values)
 
 
 def _key(value: str) -> UUID:
@@ -192,27 +216,15 @@ def _key(value: str) -> UUID:
     return from_global_id(value, kind)
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-_ATTRIBUTE: dict[str, Callable[[str, Any], Pending]] = {
-    "values": lambda slug, value: conditions.with_values(slug, "slug", value),
+_TESTS: dict[str, Callable[[str, Any], ValueTest]] = {
+    "values": lambda slug, value: conditions.one_of(slug, "slug", value),
     "values_range": partial(_within, "numeric"),
-    "date": partial(_within, "date"),
-    "date_time": partial(_within, "date_time"),
-    "boolean": lambda slug, value: conditions.with_values(slug, "boolean", [value]),
-    "value": _value,
-}
-_VALUE: dict[str, Callable[[str, Any], Pending]] = {
-    "slug": lambda slug, value: conditions.with_values(slug, "slug", _choices("attributes.value.slug", value)),
-    "name": lambda slug, value: conditions.with_values(slug, "name", _choices("attributes.value.name", value)),
+    "slug": partial(_named, "slug"),
+    "name": partial(_named, "name"),
     "numeric": _numeric,
     "date": partial(_within, "date"),
     "date_time": partial(_within, "date_time"),
-    "boolean": lambda slug, value: conditions.with_values(slug, "boolean", [value]),
-    "reference": _reference,
+    "boolean": lambda slug, value: conditions.one_of(slug, "boolean", [value]),
 }
 
 
@@ -239,7 +251,6 @@ _FILTER: dict[str, Reader] = {
     "collections": lambda ids: conditions.in_groups(_ids("Collection", ids)),
     "categories": lambda ids: conditions.in_groups(_ids("Category", ids)),
     "product_types": lambda ids: conditions.of_types(_ids("ProductType", ids)),
-    "search": conditions.matching,
     "price": partial(_price_range, False),
     "minimal_price": partial(_price_range, True),
     "updated_at": lambda given: conditions.updated_within(given.get("gte"), given.get("lte")),

@@ -16,11 +16,11 @@ from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
 from tenants.queries import ChannelRow
 
-_ATTRIBUTE = (
+ATTRIBUTE_COLUMNS = (
     "a.id, a.slug, a.name, a.input_type, a.kind, a.unit, a.value_required, a.visible_in_storefront, "
     "a.filterable_in_storefront"
 )
-_VALUE = (
+VALUE_COLUMNS = (
     "v.id, v.slug, v.name, v.value, v.numeric, v.boolean, v.date, v.date_time, v.plain_text, v.rich_text, "
     "v.file_url, v.file_content_type, v.reference_kind, v.reference_id, v.position"
 )
@@ -37,13 +37,13 @@ CROSS JOIN LATERAL (
 ORDER BY ta.position, a.slug, held.position, v.position, v.slug
 """
 _OF_PRODUCTS = f"""
-SELECT k.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE} FROM unnest(%s::uuid[]) AS k(id)
+SELECT k.id, ta.variant_selection, {ATTRIBUTE_COLUMNS}, {VALUE_COLUMNS} FROM unnest(%s::uuid[]) AS k(id)
 CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id = k.id LIMIT 1) p
 CROSS JOIN LATERAL (SELECT * FROM catalog_productvalue held WHERE held.product_id = k.id OFFSET 0) held
 {_HELD.format(on_variants="false")}
 """
 _OF_VARIANTS = f"""
-SELECT k.id, ta.variant_selection, {_ATTRIBUTE}, {_VALUE} FROM unnest(%s::uuid[]) AS k(id)
+SELECT k.id, ta.variant_selection, {ATTRIBUTE_COLUMNS}, {VALUE_COLUMNS} FROM unnest(%s::uuid[]) AS k(id)
 CROSS JOIN LATERAL (SELECT owner.product_id FROM catalog_variant owner WHERE owner.id = k.id LIMIT 1) owner
 CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id = owner.product_id LIMIT 1) p
 CROSS JOIN LATERAL (SELECT * FROM catalog_variantvalue held WHERE held.variant_id = k.id OFFSET 0) held
@@ -60,7 +60,7 @@ _VALUES_FOUND = Found("value", 2 + _WIDTH, frozenset({"catalog_attributevalue"})
 def list_product_attributes(ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
     """Return the attributes that are seen and products have values of, by product, in the merchant's order."""
     found = fetch(_PRODUCTS[channel.shows_all], [list(ids)], about={"product": ids}, found=_VALUES_FOUND)
-    return _assignments(found, channel)
+    return assignments(found, channel)
 
 
 def list_variant_attributes(
@@ -71,10 +71,11 @@ def list_variant_attributes(
     `product_ids` are of all of their products.
     """
     found = fetch(_VARIANTS[channel.shows_all], [list(ids)], about={"product": product_ids}, found=_VALUES_FOUND)
-    return _assignments(found, channel)
+    return assignments(found, channel)
 
 
-def _assignments(found: Sequence[Sequence[Any]], channel: ChannelRow) -> dict[UUID, list[Assignment]]:
+def assignments(found: Sequence[Sequence[Any]], channel: ChannelRow | None) -> dict[UUID, list[Assignment]]:
+    """Return attributes with their values by object, of rows of object, is it for selection, attribute, value."""
     attributes: dict[UUID, AttributeRow] = {}
     values: dict[UUID, ValueRow] = {}
     held: dict[UUID, dict[UUID, Assignment]] = defaultdict(dict)
@@ -118,7 +119,7 @@ def _choices(backwards: bool, started: bool) -> str:
     direction, beyond = ("DESC", "<") if backwards else ("ASC", ">")
     return f"""
 SELECT owner.id, page.* FROM unnest(%s::uuid[]) AS owner(id) CROSS JOIN LATERAL (
-  SELECT {_VALUE} FROM catalog_attributevalue v WHERE v.attribute_id = owner.id
+  SELECT {VALUE_COLUMNS} FROM catalog_attributevalue v WHERE v.attribute_id = owner.id
   {f"AND (v.position, v.id) {beyond} (%s, %s)" if started else ""}
   ORDER BY v.position {direction}, v.id {direction} LIMIT %s) page
 ORDER BY page.position {direction}, page.id {direction}"""

@@ -16,10 +16,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.groups import contains
+from catalog.search import query as search_query
+from catalog.search.query import Search
 from commerce.money import MAX_MINOR, currency_digits
-
-MAX_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +139,11 @@ def needs_channel(conditions: Sequence[Pending]) -> bool:
     return False
 
 
+def contains(text: str) -> str:
+    """Return the pattern of LIKE for a text that contains this one as it stands."""
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
 def _minor(amount: Decimal, rounding: str) -> int:
     bounded = max(min(amount, Decimal(MAX_MINOR)), Decimal(-MAX_MINOR))
     return int(bounded.to_integral_value(rounding))
@@ -250,41 +254,78 @@ _ATTRIBUTE = "ARRAY(SELECT a.id FROM catalog_attribute a WHERE a.slug = %s AND a
 _HELD = ("catalog_productvalue", "catalog_variantvalue")
 
 
-def with_values(attribute: str, column: str, values: Sequence[Any]) -> Condition:
-    """Return the condition that the product, or a variant, has one of these values of an attribute (its slug).
+@dataclass(frozen=True, slots=True)
+class ValueTest:
+    """The values of an attribute (its slug) that meet `text`, SQL on the value as `v` with its parameters.
 
-    `column` is slug, name, boolean, numeric or reference_id. The values' ids are found first, once.
+    `many`: so many may meet it that they are not found first, but asked one by one.
     """
-    ids = f"""ANY(ARRAY(
-    SELECT v.id FROM catalog_attributevalue v WHERE v.attribute_id = ANY({_ATTRIBUTE}) AND v.{column} = ANY(%s)))"""
-    return _held(f"SELECT x.product_id FROM {{}} x WHERE x.value_id = {ids}", (attribute, list(values)))
+
+    attribute: str
+    text: str = "true"
+    own: tuple[Any, ...] = ()
+    many: bool = False
+
+    @property
+    def where(self) -> str:
+        return f"v.attribute_id = ANY({_ATTRIBUTE}) AND {self.text}"
+
+    @property
+    def ids(self) -> str:
+        """The statement that finds the ids of the values."""
+        return f"SELECT v.id FROM catalog_attributevalue v WHERE {self.where}"
+
+    @property
+    def params(self) -> tuple[Any, ...]:
+        return (self.attribute, *self.own)
 
 
-def with_values_within(attribute: str, column: str, least: Any, most: Any) -> Condition:
-    """Return the condition that the product, or a variant, has a value of an attribute in a range.
+def one_of(attribute: str, column: str, values: Sequence[Any]) -> ValueTest:
+    """Return the values of an attribute whose `column` (slug, name, boolean, numeric, reference_id) is one of these."""
+    return ValueTest(attribute, f"v.{column} = ANY(%s)", (list(values),))
 
-    `column` is numeric, date or date_time; a bound that is None is open.
-    """
-    given = [(f" AND v.{column} >= %s", least), (f" AND v.{column} <= %s", most)]
-    bounds = "".join(text for text, value in given if value is not None)
-    within = f"v.attribute_id = ANY({_ATTRIBUTE}){bounds}"
-    params = (attribute, *(value for _, value in given if value is not None))
-    members = f"""SELECT x.product_id FROM (SELECT v.id FROM catalog_attributevalue v WHERE {within} OFFSET 0) v
+
+def within(attribute: str, column: str, least: Any, most: Any) -> ValueTest:
+    """Return the values whose `column` (numeric, date, date_time) is in a range; a bound that is None is open."""
+    given = [(f"v.{column} >= %s", least), (f"v.{column} <= %s", most)]
+    bounds = " AND ".join(text for text, value in given if value is not None) or "true"
+    return ValueTest(attribute, bounds, tuple(value for _, value in given if value is not None), many=True)
+
+
+def any_of(attribute: str) -> ValueTest:
+    """Return all values of an attribute."""
+    return ValueTest(attribute, many=True)
+
+
+# The dialect's kind → the table of what an attribute refers to, and the column that names it in filters.
+_REFERRED = {
+    "Page": ("catalog_page", "slug"),
+    "Product": ("catalog_product", "slug"),
+    "ProductVariant": ("catalog_variant", "sku"),
+    "Category": ("catalog_category", "slug"),
+    "Collection": ("catalog_collection", "slug"),
+}
+
+
+def referring(attribute: str, kind: str, names: Sequence[str]) -> ValueTest:
+    """Return the values of an attribute that refer to one of the objects of a kind with these slugs or SKUs."""
+    table, column = _REFERRED[kind]
+    found = f"SELECT o.id FROM {table} o WHERE o.{column} = ANY(%s)"
+    return ValueTest(attribute, f"v.reference_kind = %s AND v.reference_id = ANY(ARRAY({found}))", (kind, list(names)))
+
+
+def having(test: ValueTest) -> Condition:
+    """Return the condition that the product, or a variant, has such a value."""
+    if not test.many:
+        members = f"SELECT x.product_id FROM {{}} x WHERE x.value_id = ANY(ARRAY({test.ids}))"
+        probe = f"EXISTS ({members} AND x.product_id = l.product_id OFFSET 0)"
+    else:
+        members = f"""SELECT x.product_id FROM ({test.ids} OFFSET 0) v
   CROSS JOIN LATERAL (SELECT x.product_id FROM {{}} x WHERE x.value_id = v.id OFFSET 0) x"""
-    probe = f"""EXISTS (
-  SELECT FROM (SELECT x.value_id FROM {{}} x WHERE x.product_id = l.product_id OFFSET 0) x
-  CROSS JOIN LATERAL (SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND {within} LIMIT 1) v OFFSET 0)"""
-    return Condition(_by_table(" OR ", probe), params * 2, _by_table(" UNION ALL ", members))
-
-
-def with_any_value(attribute: str) -> Condition:
-    """Return the condition that the product, or a variant, has some value of an attribute (its slug)."""
-    return with_values_within(attribute, "id", None, None)
-
-
-def _held(members: str, params: tuple[Any, ...]) -> Condition:
-    probe = f"EXISTS ({members} AND x.product_id = l.product_id OFFSET 0)"
-    return Condition(_by_table(" OR ", probe), params * 2, _by_table(" UNION ALL ", members))
+        probe = f"""EXISTS (
+  SELECT FROM (SELECT x.value_id FROM {{}} x WHERE x.product_id = l.product_id OFFSET 0) x CROSS JOIN LATERAL (
+    SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND {test.where} LIMIT 1) v OFFSET 0)"""
+    return Condition(_by_table(" OR ", probe), test.params * 2, _by_table(" UNION ALL ", members))
 
 
 def _by_table(word: str, text: str) -> str:
@@ -292,22 +333,10 @@ def _by_table(word: str, text: str) -> str:
     return f"({word.join(text.format(table) for table in _HELD)})"
 
 
-def matching(text: str) -> Condition:
-    """Return the condition that all words occur in the product's name, or the text is the SKU of a variant.
-
-    LIKE is not leakproof, so that all names of the shop are read.
-    """
-    words = [contains(word) for word in text.split()[:MAX_WORDS]]
-    if not words:
-        return ALWAYS
-    return Condition(
-        "(EXISTS (SELECT FROM catalog_product p WHERE p.id = l.product_id AND p.name ILIKE ALL(%s) OFFSET 0)"
-        " OR EXISTS (SELECT FROM catalog_variant v WHERE v.product_id = l.product_id AND v.sku = %s OFFSET 0))",
-        (words, text.strip()),
-        "SELECT p.id AS product_id FROM catalog_product p WHERE p.name ILIKE ALL(%s)"
-        " UNION SELECT v.product_id FROM catalog_variant v WHERE v.sku = %s",
-        searches=True,
-    )
+def found_by(search: Search) -> Condition:
+    """Return the condition that the product is a hit of a search."""
+    probe, every = search_query.members()
+    return Condition(probe, (search.found,), every, searches=True)
 
 
 def published_by(instant: datetime) -> Condition:

@@ -189,7 +189,7 @@ READS = {
     ),
     "a list by values": (
         lambda s: lists.get_page(
-            product_list(s, conditions=(conditions.with_values("colour", "slug", ["red"]),)), page()
+            product_list(s, conditions=(conditions.having(conditions.one_of("colour", "slug", ["red"])),)), page()
         ),
         lambda s: one("listing", s.channel.id) | one("product", s.product) | {"attribute", "value", "assigned-value"},
     ),
