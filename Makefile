@@ -46,6 +46,9 @@ test: $(READY) ## Run the tests on a throw-away stack (ARGS='tests/stack -k stan
 bench: $(READY) ## Measure reads beside their budgets (QUICK=1 small, ONLY=list,search, PROFILE=1 the slowest, WRITE=1 to docs)
 	@$(PYTHON) -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(WRITE),--write)
 
+faults: $(READY) ## Kill every process and server under load, 50 rounds, and count what arrives (ROUNDS=7, SEED=1, FIGURES=1)
+	@$(PYTHON) -m tests.faults.events $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(FIGURES),--figures)
+
 lint: $(READY) ## Check style, types, imports between packages, migrations and deployment files
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -92,4 +95,4 @@ $(READY): uv.lock pyproject.toml $(UV_INSTALLED)
 	@python3 -m venv .venv-uv || { echo "Install uv (https://docs.astral.sh/uv/), or python3 with its venv module (apt-get install python3-venv)." >&2; exit 1; }
 	@.venv-uv/bin/python -m pip install --quiet uv
 
-.PHONY: up demo down status logs reset shell test bench lint format audit containers help
+.PHONY: up demo down status logs reset shell test bench faults lint format audit containers help

@@ -94,6 +94,12 @@ class Servers:
         with self.superuser("primary") as connection:
             connection.execute(statement)
 
+    def make_durable(self) -> None:
+        """Have PostgreSQL write as in production: a throw-away stack does without."""
+        for setting in ("fsync", "full_page_writes"):
+            self.on_primary(f"ALTER SYSTEM SET {setting} = on")
+        self.on_primary("SELECT pg_reload_conf()")
+
     def environment(self) -> dict[str, str]:
         """Return the addresses, with a DATABASE_URL that leads to whichever of the two takes writes."""
         stack = self.stack
@@ -178,9 +184,9 @@ class Web:
         return children.read_text().split()
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    """Run a stack of our own with PostgreSQL and Redis, migrated, for the tests of one module."""
+@contextlib.contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Run a stack of our own with PostgreSQL and Redis, migrated."""
     arguments = [*STACK, "run", "--only", "postgres,redis,migrate", "--", "sh", "-c", 'echo "$COMMERCE_STACK_DIR"; cat']
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -189,6 +195,13 @@ def servers() -> Iterator[Servers]:
         line = process.stdout.readline().decode().strip()
         assert line, "the stack did not start"
         yield Servers(Path(line))
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """Run a stack of our own with PostgreSQL and Redis, migrated, for the tests of one module."""
+    with running_servers() as running:
+        yield running
 
 
 @contextlib.contextmanager
