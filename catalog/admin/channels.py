@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from catalog import operations
 from catalog.models import ProductPublication
+from catalog.search import pending
 from tenants.admin.channels import AFTER_LANGUAGES_CHANGED
 
 BATCH = 1000
@@ -18,6 +19,7 @@ def order_names_anew(channel: Any) -> None:
     now = timezone.now()
     for start in range(0, len(products), BATCH):
         operations.refresh_products(products[start : start + BATCH], now=now)
+    pending.write_all()  # products are found in other languages than before
 
 
 AFTER_LANGUAGES_CHANGED.append(order_names_anew)

@@ -8,8 +8,9 @@ from uuid import UUID
 from graphql import GraphQLError
 
 from catalog.graphql.filters import read_filter, read_where
-from catalog.queries.conditions import Pending, flatten, matching, needs_channel
+from catalog.queries.conditions import Pending, flatten, found_by, needs_channel
 from catalog.queries.lists import ProductList
+from catalog.search.query import make_search
 from commerce.graphql.ids import from_global_id
 from tenants.graphql.context import ShopContext
 from tenants.queries import EVERYWHERE, ChannelRow
@@ -44,6 +45,7 @@ class ListArguments:
     order: str
     descending: bool
     collection: UUID | None = None
+    searches: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -59,10 +61,10 @@ class ListArguments:
         """Return the arguments, or raise GraphQLError naming the one that cannot be honoured."""
         if filter is not None and where is not None:
             raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
-        conditions = [*read_filter(filter or {}), *read_where(where or {}), *([matching(search)] if search else [])]
-        searches = bool(search or (filter or {}).get("search"))
-        default = "RANK" if searches else "POSITION" if in_collection else "SLUG"
-        order, descending = _order(sort_by or {}, default, searches)
+        conditions = [*read_filter(filter or {}), *read_where(where or {})]
+        texts = [text for text in (search, (filter or {}).get("search")) if text]
+        default = "RANK" if texts else "POSITION" if in_collection else "SLUG"
+        order, descending = _order(sort_by or {}, default, bool(texts))
         collection = None
         if order == "POSITION" and not in_collection:
             collection = _one_collection(filter or {}, where or {})
@@ -72,6 +74,7 @@ class ListArguments:
             order=order,
             descending=descending,
             collection=collection,
+            searches=tuple(text for text in texts if text.strip()),
         )
 
     def of(self, context: ShopContext, channel: ChannelRow) -> ProductList:
@@ -81,6 +84,10 @@ class ListArguments:
             if order == "PRICE" or needs_channel(self.conditions):
                 raise GraphQLError("Prices and availability are those of a channel: name one by `channel`.")
             order = "PLAIN_NAME" if order == "NAME" else order
+        searches = [make_search(text, context.language(channel)) for text in self.searches]
+        ranking = None
+        if searches and order == "RANK":
+            order, ranking = "RELEVANCE", searches.pop(0)
         return ProductList(
             channel=channel,
             now=context.now,
@@ -88,7 +95,8 @@ class ListArguments:
             descending=self.descending,
             language=context.language(channel),
             group=self.collection,
-            conditions=tuple(flatten(self.conditions, channel.currency)),
+            conditions=(*flatten(self.conditions, channel.currency), *map(found_by, searches)),
+            search=ranking,
         )
 
 

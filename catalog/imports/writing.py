@@ -30,6 +30,7 @@ from catalog.models import (
     VariantValue,
 )
 from catalog.operations import KINDS, refresh_products
+from catalog.search import following
 from commerce import outbox
 from commerce.db.topics import about_objects
 from commerce.errors import DomainError
@@ -128,6 +129,7 @@ class Writer:
         _lock_stock(batch, sheets.stock)
         execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(touched)])
         own = sheets.touched_objects(removals)
+        reworded = sheets.reworded(removals)
         told = {"product": touched, "translation": touched, "quantity": sheets.stock.left("variant_id")}
         with about_objects(told):
             gone = [(removal.model, removal.delete()) for removal in removals]
@@ -136,6 +138,7 @@ class Writer:
             made = [(AttributeValue, values.made), (Translation, values.words)]
             self._publish([*made, *new], gone)
             refresh_products(touched, now=batch.now)
+            following.follow_products(reworded)
         return touched
 
     def _publish(self, new: Iterable["_Rows"], gone: Iterable["_Rows"]) -> None:
@@ -213,6 +216,13 @@ class _Sheets:
     def touched(self) -> set[UUID]:
         """Return the products of which something is new or differs."""
         return {product for sheet, column in self for product in sheet.left(column)}
+
+    def reworded(self, removals: Sequence[Removal]) -> set[UUID]:
+        """Return the products of which something differs that they are found by."""
+        worded = (self.products, self.variants, self.product_values, self.variant_values, *self.translations)
+        named = {sheet.name for sheet in worded}
+        changed = {product for sheet, column in self if sheet.name in named for product in sheet.left(column)}
+        return changed.union(*(removal.products for removal in removals))
 
     def touched_objects(self, removals: Sequence[Removal]) -> tuple[set[UUID], set[UUID], set[UUID]]:
         """Return the products, variants and collections that change although their own columns may not."""

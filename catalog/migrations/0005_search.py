@@ -27,8 +27,9 @@ DROP POLICY reader ON catalog_searchdocument;
 """
 # Ranking reads many rows and no `words`: these are kept apart, so that the rows stay short.
 STORAGE = """
-ALTER TABLE catalog_searchdocument SET (toast_tuple_target = 1024, fillfactor = 85);
-ALTER TABLE catalog_searchdocument ALTER COLUMN head SET STORAGE MAIN;
+ALTER TABLE catalog_searchdocument SET (toast_tuple_target = 256, fillfactor = 85);
+ALTER TABLE catalog_searchdocument ALTER COLUMN words SET STORAGE EXTERNAL;
+ALTER TABLE catalog_searchdocument ALTER COLUMN head SET STORAGE PLAIN;
 """
 
 

@@ -15,6 +15,7 @@ from catalog.models import Media, Product, Stock, Translation, Variant, VariantP
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
 from catalog.operations.objects import event_of
+from catalog.search import following
 from commerce import outbox
 from commerce.db.models import TenantModel
 from commerce.db.scope import current_scope
@@ -45,7 +46,7 @@ _CASTS: tuple[tuple[type[Any], str, str], ...] = (
 
 
 def lock_many(model: type[models.Model], ids: Iterable[UUID]) -> list[Any]:
-    """Return the objects of these ids, locked until the transaction ends, and before them the products they belong to."""
+    """Return the objects of these ids, locked until the transaction ends, after the products that they belong to."""
     wanted = sorted(set(ids))
     rows: Any = model._default_manager.filter(id__in=wanted)
     if model in _PRODUCTS and model not in (Product, Stock):
@@ -58,8 +59,9 @@ def save_many(
 ) -> None:
     """Insert new objects of one model, and update those that were locked, each with its event.
 
-    `then` writes what belongs to them besides; listings are brought up to date once, after it. Raises DomainError for the first object that holds what it cannot, and
-    IntegrityError where the database refuses one: nothing tells which, so callers try halves.
+    `then` writes what belongs to them besides; listings are brought up to date once, after it. Raises DomainError for
+    the first object that holds what it cannot, and IntegrityError where the database refuses one: nothing tells which,
+    so callers try halves.
     """
     if not instances:
         return
@@ -86,6 +88,7 @@ def save_many(
     _execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     if model is not Media:
         refresh_products(products, now=now)
+    following.follow(instances)
 
 
 def _update(model: type[TenantModel], instances: Sequence[TenantModel], now: datetime) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connections
 
 from catalog.collation import sort_key
+from catalog.search.documents import note_stock
 from commerce.db.scope import current_scope
 from commerce.db.topics import about_objects, changed
 
@@ -40,6 +41,7 @@ def refresh_products(product_ids: Collection[UUID], *, now: datetime) -> list[Li
         if cursor.fetchone() is not None:
             changed("group")
         _refresh_names(cursor, ids)
+    note_stock({change.product_id for change in changes})
     return changes
 
 

@@ -34,6 +34,7 @@ from catalog.models import (
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
 from catalog.operations.menus import place_item
+from catalog.search import following
 from commerce import outbox
 from commerce.db.models import TenantModel
 from commerce.db.scope import current_scope
@@ -97,6 +98,7 @@ def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
             instance.refresh_from_db(fields=["version", "updated_at"])
         _publish(instance, "created" if created else "updated", actor, now=now)
     refresh_products({*affected, *_affected_products(instance)}, now=now)
+    following.follow([instance], are_new=created)
 
 
 def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
@@ -105,6 +107,7 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     Raises DomainError where something that stays needs it.
     """
     affected = _affected_products(instance) - ({instance.id} if isinstance(instance, Product) else set())
+    found_by_it = following.list_products(instance)
     if isinstance(instance, TenantModel):
         with about("translation", [instance.id]):
             Translation.objects.filter(object_id=instance.id).delete()
@@ -114,6 +117,7 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
         _write(instance, instance.delete)
         _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
     refresh_products(affected, now=now)
+    following.follow_products(found_by_it)
 
 
 def _objects_before_and_after(instance: models.Model) -> dict[str, frozenset[str]]:

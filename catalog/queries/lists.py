@@ -6,6 +6,9 @@ A list is read in one of two ways:
   the conditions, until the page is full. The cost does not depend on the number of products.
 - from its members: where a condition has few members (a small category, a rare colour), these are looked
   up one by one and sorted.
+
+The order of a search's hits is that of their relevance: all hits are ranked, then probed in that order. Where there
+are too many, a sample of them comes first, and the others are read when a page goes beyond it.
 """
 
 from collections import defaultdict
@@ -16,10 +19,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.conditions import Condition, with_ids
+from catalog.queries.conditions import Condition, found_by, with_ids
 from catalog.queries.products import IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
 from catalog.queries.visibility import Sight, listings, sight
+from catalog.search import query as search_query
+from catalog.search.query import Search
 from commerce.db.rows import fetch
 from commerce.db.topics import Found, usage_of
 from commerce.graphql.paging import InvalidCursor, Page, PageRequest, Position
@@ -45,6 +50,7 @@ class Order:
     `source` is the table that has the keys, as `o`, None where it is the listing itself, and
     `where` what picks its rows, with parameters named in `needs`: channel, language, group. `product` is
     its column of the product's id. `shown` are the keys as a cursor keeps them, read back by `kinds`.
+    `is_ranked`: the source is that of a search, with its parameters, and has no index that is in order.
     """
 
     keys: tuple[str, ...]
@@ -54,6 +60,12 @@ class Order:
     needs: tuple[str, ...] = ()
     product: str = "l.product_id"
     shown: tuple[str, ...] | None = None
+    is_ranked: bool = False
+
+
+def _relevance(source: str) -> Order:
+    keys = ("o.band", "o.stocked", "o.score", "o.product_id")
+    return Order(keys=keys, kinds=(int, int, float, UUID), source=source, product="o.product_id", is_ranked=True)
 
 
 ORDERS = {
@@ -95,6 +107,8 @@ ORDERS = {
         needs=("group",),
         product="o.product_id",
     ),
+    "RELEVANCE": _relevance(search_query.RANKED),
+    "RELEVANCE BY LEVEL": _relevance(search_query.RANKED_BY_LEVEL),
 }
 
 
@@ -103,7 +117,7 @@ class ProductList:
     """A list of the products that a channel shows at an instant.
 
     `order` is a name of ORDERS, `language` that of NAME and `group` the collection of POSITION (None in a
-    list of each parent: the parent). Conditions must all hold.
+    list of each parent: the parent), `search` that of RELEVANCE. Conditions must all hold, and the search too.
     """
 
     channel: ChannelRow
@@ -113,6 +127,12 @@ class ProductList:
     language: str = ""
     group: UUID | None = None
     conditions: tuple[Condition, ...] = ()
+    search: Search | None = None
+
+    @property
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """The conditions, that of the search among them."""
+        return self.conditions if self.search is None else (*self.conditions, found_by(self.search))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +157,28 @@ def get_page(wanted: ProductList, page: PageRequest) -> Page[ProductRow]:
     start = _start(wanted, page)
     wanted = _searched(wanted)
     few = _few_members(wanted)
-    found = _read(wanted, page, start, few, None)[None] if page.limit else []
-    total = _total(wanted, few) if page.with_total else None
+    found = _found_in_order(wanted, page, start, few) if page.limit else []
+    total = _total(replace(wanted, conditions=wanted.all_conditions), few) if page.with_total else None
     return _page(found, page, total)
+
+
+def _found_in_order(
+    wanted: ProductList, page: PageRequest, start: Position | None, few: Condition | None
+) -> list["_Placed"]:
+    """Return the rows of a page; of too many hits those of the sample alone, as long as these fill it."""
+    is_in_sample = wanted.search is not None and wanted.search.level and few is None and not page.backwards
+    if is_in_sample and wanted.descending and (start is None or start[0] == 1):
+        found = _read(wanted, page, start, None, None)[None]
+        if len(found) > page.limit:
+            return found
+    return _read(_by_level(wanted), page, start, few, None)[None]
+
+
+def _by_level(wanted: ProductList) -> ProductList:
+    """Return the list in the same order, beyond the sample too."""
+    if wanted.search is None or not wanted.search.level:
+        return wanted
+    return replace(wanted, order="RELEVANCE BY LEVEL")
 
 
 def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -> dict[UUID, Page[ProductRow]]:
@@ -148,7 +187,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
     At most three statements for all of them, and two more for the totals.
     """
     start = _start(wanted, page)
-    wanted = _searched(wanted)
+    wanted = _by_level(_searched(wanted))
     in_order = wanted.order == "POSITION" and wanted.group is None  # the order itself reads the group's members
     small, large = ([], list(dict.fromkeys(groups))) if in_order else _by_size(groups)
     found: dict[Any, list[_Placed]] = defaultdict(list)
@@ -157,7 +196,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
         if part and page.limit:
             found.update(_read(wanted, page, start, members, part))
         if part and page.with_total:
-            totals.update(_totals(wanted, members, part))
+            totals.update(_totals(replace(wanted, conditions=wanted.all_conditions), members, part))
     return {group: _page(found[group], page, totals.get(group, 0) if page.with_total else None) for group in groups}
 
 
@@ -222,9 +261,13 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     shown = [wanted.channel.id, wanted.now, wanted.now]
     named = {"channel": wanted.channel.id, "language": wanted.language, "group": wanted.group}
     picked = [] if by_parent else [named[name] for name in order.needs]
+    ranked = []
+    if order.is_ranked and wanted.search is not None:
+        by_level = wanted.order == "RELEVANCE BY LEVEL"
+        ranked = search_query.parameters(wanted.search, wanted.channel.id, by_level=by_level)
     if members is not None:
-        return [*members.params, *shown, *picked]
-    return [*shown, *picked]
+        return [*members.params, *shown, *ranked, *picked]
+    return [*ranked, *shown, *picked]
 
 
 @lru_cache(512)
@@ -272,8 +315,16 @@ def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:
     if order.source is None:
         rows, shown = listings(shape.seen, "is_visible")
         return f"FROM {rows} WHERE {' AND '.join([shown, *conditions])}"
-    return f"""FROM {order.source} JOIN LATERAL {_listing(order.product, shape.seen)} ON true
+    return f"""FROM {_in_order(order, shape.reverse)} JOIN LATERAL {_listing(order.product, shape.seen)} ON true
   WHERE {" AND ".join([where, *_early(conditions, order.product)])}"""
+
+
+def _in_order(order: Order, reverse: bool) -> str:
+    """Return the order's table such that it yields its rows in order: ranked hits are sorted before they are probed."""
+    if not order.is_ranked:
+        return order.source or ""
+    keys = ", ".join(f"{key} {'DESC' if reverse else 'ASC'}" for key in order.keys)
+    return f"(SELECT * FROM {order.source} ORDER BY {keys} OFFSET 0) o"
 
 
 def _early(conditions: list[str], product: str) -> list[str]:
@@ -305,6 +356,8 @@ def _found(search: Condition) -> Condition:
 def _few_members(wanted: ProductList) -> Condition | None:
     """Return the condition with the fewest members, if they are few. One statement, or none without candidates."""
     candidates = [condition for condition in wanted.conditions if condition.members is not None]
+    if candidates and wanted.search is not None:
+        candidates.append(found_by(wanted.search))
     narrowing = [condition for condition in wanted.conditions if condition.narrows]
     if narrowing and ORDERS[wanted.order].source is not None:
         candidates.append(_in_listings(wanted, narrowing))
@@ -316,7 +369,8 @@ def _few_members(wanted: ProductList) -> Condition | None:
         about={"listing": [wanted.channel.id]},
     )[0]
     size, at = min((size, at) for at, size in enumerate(sizes))
-    return candidates[at] if size <= FEW else None
+    few = candidates[at] if size <= FEW else None
+    return None if few is not None and few.searches else few  # hits are read along their order
 
 
 def _in_listings(wanted: ProductList, narrowing: Sequence[Condition]) -> Condition:

@@ -36,6 +36,7 @@ from catalog.models import (
     WarehouseChannel,
 )
 from catalog.operations import refresh_products
+from catalog.search.documents import write_documents
 from catalog.values import editorjs, parse_value
 from tenants.models import Channel
 
@@ -250,8 +251,9 @@ def make_translation(instance: Any, language: str, *, kind: str | None = None, *
 
 
 def refresh(*products: Product) -> None:
-    """Bring the listing rows of products up to date."""
+    """Bring the listing rows and the search documents of products up to date."""
     refresh_products([product.id for product in products], now=timezone.now())
+    write_documents([product.id for product in products])
 
 
 def _slug(name: str) -> str:

@@ -1,0 +1,181 @@
+"""Writing what products are found by."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+
+from catalog.search.stems import stems
+from catalog.search.texts import Texts, base_language, list_languages, read_texts
+from catalog.search.words import Token, code, tokens
+from commerce.db.scope import current_scope, current_tenant_id
+
+# So many different words a document has at most, the heaviest first; and so many positions that ranking looks at.
+MOST_WORDS = 1_500
+MOST_RANKED = 120
+MOST_CODES = 50
+# The highest level of the samples, and the quality that raises a product by one.
+HIGHEST = 16
+GOOD = 5.0
+
+_WRITE = """
+INSERT INTO catalog_searchdocument AS d (tenant_id, product_id, language, words, head, quality, sold_out_in)
+SELECT current_tenant(), w.product_id, w.language, w.words::tsvector, w.head::tsvector, w.quality,
+  coalesce(w.sold_out_in::uuid[], '{}')
+FROM unnest(%(products)s::uuid[], %(languages)s::text[], %(words)s::text[], %(heads)s::text[],
+            %(qualities)s::float8[], %(sold_out)s::text[])
+  AS w(product_id, language, words, head, quality, sold_out_in)
+ON CONFLICT (tenant_id, product_id, language) DO UPDATE SET
+  words = excluded.words, head = excluded.head, quality = excluded.quality, sold_out_in = excluded.sold_out_in
+WHERE (d.words, d.head, d.quality, d.sold_out_in)
+  IS DISTINCT FROM (excluded.words, excluded.head, excluded.quality, excluded.sold_out_in)
+"""
+_REMOVE = """
+DELETE FROM catalog_searchdocument WHERE product_id = ANY(%s) AND NOT (language = ANY(%s))
+"""
+# The stock tier alone, which changes far more often than words do.
+_SELL_OUT = """
+WITH wanted AS (
+  SELECT k.id, ARRAY(SELECT DISTINCT l.channel_id FROM catalog_listing l
+    WHERE l.product_id = k.id AND NOT l.in_stock ORDER BY l.channel_id) AS sold_out_in
+  FROM unnest(%s::uuid[]) AS k(id)
+)
+UPDATE catalog_searchdocument d SET sold_out_in = w.sold_out_in FROM wanted w
+WHERE d.product_id = w.id AND d.product_id = ANY(%s) AND d.sold_out_in <> w.sold_out_in
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How words stand in the index, which all tenants and languages share: in front of each word there is whose it is.
+
+    `code` marks a part number, `level` a product that one in 2^level is, by chance: a sample to look at first where
+    thousands have a word.
+    """
+
+    prefix: str
+
+    @classmethod
+    def of(cls, language: str) -> "Marks":
+        """Return the marks of a language of the scope's tenant."""
+        return cls(f"{current_tenant_id()}{language.lower()}")
+
+    def word(self, stem: str) -> str:
+        return f"{self.prefix}.{stem}"
+
+    def code(self, text: str) -> str:
+        return f"{self.prefix}#{text}"
+
+    def level(self, level: int) -> str:
+        return f"{self.prefix}~{level}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    texts: Texts
+    words: str
+    head: str
+
+
+def write_documents(product_ids: Collection[UUID]) -> list[Texts]:
+    """Write the documents of products in the languages of the shop, in the caller's transaction, where they differ.
+
+    Locks the products in order of id first, so that of two writers the later one sees what the earlier one changed.
+    Returns the texts that they were made of.
+    """
+    ids = sorted(set(product_ids))
+    if not ids:
+        return []
+    languages, base = list_languages(), base_language()
+    with _cursor() as cursor:
+        cursor.execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
+        texts = read_texts(ids, languages, base)
+        made = [document for language in languages for document in _documents(language, texts)]
+        cursor.execute(_REMOVE, [ids, languages])
+        cursor.execute(_WRITE, _columns(made))
+    return texts
+
+
+def note_stock(product_ids: Collection[UUID]) -> None:
+    """Bring documents up to date with where their products are sold out, as the listings say. One statement."""
+    ids = sorted(set(product_ids))
+    if ids:
+        with _cursor() as cursor:
+            cursor.execute(_SELL_OUT, [ids, ids])
+
+
+def _columns(documents: Sequence[_Document]) -> dict[str, list[Any]]:
+    return {
+        "products": [document.texts.product_id for document in documents],
+        "languages": [document.texts.language for document in documents],
+        "words": [document.words for document in documents],
+        "heads": [document.head for document in documents],
+        "qualities": [document.texts.quality for document in documents],
+        "sold_out": [_array(document.texts.sold_out_in) for document in documents],
+    }
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    return "{" + ",".join(sorted(map(str, ids))) + "}"
+
+
+def _documents(language: str, texts: Iterable[Texts]) -> Iterable[_Document]:
+    """Return the documents in one language: the stems of all their words are asked for at once."""
+    marks = Marks.of(language)
+    parted = [(one, _parts(one)) for one in texts if one.language == language]
+    every = {term for _, parts in parted for part in parts for token in part for term in token.terms}
+    known = stems(language, every)
+    return [_document(marks, one, parts, known) for one, parts in parted]
+
+
+def _parts(texts: Texts) -> list[list[Token]]:
+    """Return the words by what they weigh."""
+    return [
+        list(tokens(texts.name)),
+        [token for text in texts.kinds for token in tokens(text)],
+        [token for text in texts.traits for token in tokens(text)],
+        [token for text in texts.rest for token in tokens(text)],
+    ]
+
+
+def _document(
+    marks: Marks, texts: Texts, parts: Sequence[Sequence[Token]], known: Mapping[str, str | None]
+) -> _Document:
+    codes = [code(text) for text in texts.codes]
+    words = dict.fromkeys([*map(marks.code, codes), *(marks.level(n + 1) for n in range(_level(texts)))])
+    ranked: dict[str, list[str]] = {f"#{one}": ["1A"] for one in codes[:MOST_CODES]}
+    position = 0
+    for weight, part in zip("ABCD", parts, strict=True):
+        for token in part:
+            position += 1
+            for term in token.terms:
+                stem = known.get(term, term) or (term if weight == "A" else "")
+                if not stem:
+                    continue
+                words[marks.word(stem)] = None
+                if weight != "D" and position <= MOST_RANKED:
+                    ranked.setdefault(stem, []).append(f"{position}{weight}")
+        position += 5  # nothing is near to what stands in another field
+        if len(words) > MOST_WORDS:
+            break
+    return _Document(
+        texts,
+        " ".join(f"'{word}'" for word in list(words)[:MOST_WORDS]),
+        " ".join(f"'{stem}':{','.join(places)}" for stem, places in ranked.items() if stem),
+    )
+
+
+def _level(texts: Texts) -> int:
+    """Return how many times in a row chance took the product, once more where it is better than most."""
+    chance = texts.product_id.int & 0xFFFFFFFF  # the random end of the id
+    level = 0
+    while level < HIGHEST and chance & 1:
+        chance, level = chance >> 1, level + 1
+    return min(level + (texts.quality >= GOOD), HIGHEST)
+
+
+def _cursor() -> Any:
+    scope = current_scope()
+    return connections[scope.alias if scope is not None else "default"].cursor()

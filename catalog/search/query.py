@@ -1,0 +1,216 @@
+"""From what somebody typed to the documents that are meant.
+
+Every word must be there, as it stands, in another form of the language, or as the beginning of a part number. Where
+nothing is found, words that no document has are taken for typing errors, then the last one for the beginning of a
+word, and at last one word after the other may be missing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from catalog.search import vocabulary
+from catalog.search.documents import HIGHEST, Marks
+from catalog.search.stems import stems
+from catalog.search.words import Token, code, tokens
+from commerce.db.rows import fetch
+
+# Words of a query that are looked at.
+MOST_TOKENS = 10
+# Part numbers are found by so many of their first characters.
+SHORTEST_CODE = 3
+# A word that so many documents have is none that was mistyped, unless another one is far more frequent.
+ENOUGH = 3
+FAR_MORE = 20
+# So many hits are ranked; where there are more, a sample of about as many comes first.
+MOST_RANKED = 1000
+# The level at which hits are counted to guess how many there are.
+_GUESSED_AT = 4
+
+# Names the table, so that answers depend on it, where the view is what is read.
+HITS = "catalog_search AS catalog_searchdocument"
+_NOTHING = "'-'"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search that can be run: texts of PostgreSQL's tsquery.
+
+    `found` tells the documents, `ranked` the plain words that ranking weighs, `named` the same such that all must be
+    in the name, `coded` the part numbers that come first. With a `level`, hits of this level come first.
+    """
+
+    found: str
+    ranked: str
+    named: str
+    coded: str
+    level: str = ""
+
+    @property
+    def of_level(self) -> str:
+        """The documents of the level alone."""
+        return f"({self.found}) & {self.level}" if self.level else self.found
+
+
+_COUNT = f"""
+SELECT (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMIT {ENOUGH}) few),
+       (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMIT %s) sample)
+"""
+
+
+NOTHING = Search(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+
+
+def make_search(text: str, language: str) -> Search:
+    """Return the search for what somebody typed, NOTHING where it finds nothing.
+
+    One statement, and one more for words that this process has not seen; where few are found, up to nine more.
+    """
+    typed = tokens(text[:500])[:MOST_TOKENS]
+    if not typed:
+        return NOTHING
+    return _Maker(Marks.of(language), language, text, typed).make()
+
+
+class _Maker:
+    def __init__(self, marks: Marks, language: str, text: str, typed: Sequence[Token]) -> None:
+        self.marks, self.language, self.text = marks, language, text
+        known = stems(language, {term for token in typed for way in token.ways for term in way})
+        self.tokens = [token for token in typed if any(known[term] for term in token.ways[0])] or list(typed)
+        self.ways = [[self._stemmed(way, known) for way in token.ways] for token in self.tokens]
+        self.codes = [self._codes(token) for token in self.tokens]
+        self.begun = ""
+
+    def make(self) -> Search:
+        groups = self._groups()
+        search = self._counted(self._all(groups))
+        if search is None or search[1] < ENOUGH:
+            mended = self._mend()
+            again = self._counted(self._all(self._groups())) if mended else None
+            search = again or search
+        if search is None and len(self.tokens) > 1:
+            groups = self._groups()
+            search = self._counted(_any(" & ".join(some) for some in combinations(groups, len(groups) - 1)))
+            search = search or self._counted(_any(groups))
+        return search[0] if search else NOTHING
+
+    def _stemmed(self, way: Iterable[str], known: dict[str, str | None]) -> tuple[str, ...]:
+        return tuple(known[term] or term for term in way)
+
+    def _codes(self, token: Token) -> str:
+        """Return the part number that a token may begin: any word that stands alone, beside others what has digits."""
+        typed = code(token.text)
+        is_likely = len(self.tokens) == 1 or any(letter.isdigit() for letter in typed)
+        return typed if is_likely and len(typed) >= SHORTEST_CODE else ""
+
+    def _groups(self) -> list[str]:
+        """Return the condition that each word is there, in any of its ways."""
+        groups = []
+        for ways, typed in zip(self.ways, self.codes, strict=True):
+            parts = [_every(_quoted(self.marks.word(stem)) for stem in way) for way in ways]
+            if typed:
+                parts.append(f"{_quoted(self.marks.code(typed))}:*")
+            groups.append(parts)
+        if self.begun:
+            groups[-1].append(f"{_quoted(self.marks.word(self.begun))}:*")
+        return [_any(parts) for parts in groups]
+
+    def _all(self, groups: Sequence[str]) -> str:
+        """Return the condition that all words are there, or that the whole text is a part number with spaces in it."""
+        whole = code(self.text)
+        found = " & ".join(groups)
+        if len(groups) > 1 and len(whole) >= SHORTEST_CODE and any(letter.isdigit() for letter in whole):
+            return f"({found}) | {_quoted(self.marks.code(whole))}"
+        return found
+
+    def _counted(self, found: str) -> tuple[Search, int] | None:
+        """Return the search and how many it finds, ENOUGH at most; None where it finds nothing."""
+        sample = f"({found}) & {_quoted(self.marks.level(_GUESSED_AT))}"
+        most = MOST_RANKED >> _GUESSED_AT
+        few, sampled = fetch(_COUNT, [found, sample, MOST_RANKED * 4])[0]
+        if not few:
+            return None
+        level = 0
+        while sampled > most and level < HIGHEST and (sampled << _GUESSED_AT) >> level > MOST_RANKED:
+            level += 1
+        return self._search(found, level), few
+
+    def _search(self, found: str, level: int) -> Search:
+        plain = [[_every(map(_quoted, way)) for way in ways] for ways in self.ways]
+        named = [_any(_every(f"{_quoted(stem)}:A" for stem in way) for way in ways) for ways in self.ways]
+        codes = [typed for typed in (*self.codes, code(self.text)) if typed]
+        return Search(
+            found=found,
+            ranked=_any(way for ways in plain for way in ways),
+            named=" & ".join(named),
+            coded=_any(_quoted(f"#{typed}") for typed in dict.fromkeys(codes)) if codes else _NOTHING,
+            level=_quoted(self.marks.level(level)) if level else "",
+        )
+
+    def _mend(self) -> bool:
+        """Add what words may mean that hardly any document has; tell whether there is anything."""
+        counts = fetch(
+            f"SELECT q.n, (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ q.text::tsquery LIMIT {ENOUGH}) few)"
+            " FROM unnest(%s::text[]) WITH ORDINALITY AS q(text, n) ORDER BY q.n",
+            [self._groups()],
+        )
+        added = False
+        for number, (_, count) in enumerate(counts):
+            if count < ENOUGH:
+                added |= self._mend_one(number, count)
+        return added
+
+    def _mend_one(self, number: int, count: int) -> bool:
+        typed = self.tokens[number].text
+        words = vocabulary.meant(self.language, typed, at_least=FAR_MORE * count)
+        known = stems(self.language, words)
+        found = [(stem,) for word in words if (stem := known[word])]
+        self.ways[number] += found
+        if not count and not found and number == len(self.tokens) - 1 and len(typed) >= SHORTEST_CODE:
+            self.begun = typed
+        return bool(found or self.begun)
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"  # words have no quotes in them
+
+
+def _every(parts: Iterable[str]) -> str:
+    found = list(parts)
+    return found[0] if len(found) == 1 else f"({' & '.join(found)})"
+
+
+def _any(parts: Iterable[str]) -> str:
+    found = list(dict.fromkeys(parts))
+    return found[0] if len(found) == 1 else f"({' | '.join(f'({part})' for part in found)})"
+
+
+# The hits with what they are ordered by, as `o`. Parameters: channel, then those of `_SCORE`, then the hits.
+_SCORE = """(head @@ %s::tsquery)::int * 100
+    + ts_rank('{0.05, 0.15, 0.4, 1}', head, %s::tsquery) + (head @@ %s::tsquery)::int + quality * 0.01"""
+
+
+def ranked(band: str) -> str:
+    """Return the table of the hits with what they are ordered by, as `o`; `band` is SQL for what comes first."""
+    return f"""(
+  SELECT product_id, {band} AS band, (NOT %s::uuid = ANY(sold_out_in))::int AS stocked, ({_SCORE})::float8 AS score
+  FROM {HITS} WHERE words @@ %s::tsquery) o"""
+
+
+RANKED, RANKED_BY_LEVEL = ranked("1"), ranked("(words @@ %s::tsquery)::int")
+
+
+def parameters(search: Search, channel: Any, *, by_level: bool) -> list[Any]:
+    """Return the parameters of RANKED, where a level alone is asked for, or of RANKED_BY_LEVEL."""
+    found = search.found if by_level else search.of_level
+    return [*([search.level] if by_level else []), channel, search.coded, search.ranked, search.named, found]
+
+
+def members() -> tuple[str, str]:
+    """Return SQL that a product, as l.product_id, is a hit, and SQL for all hits; both take a search's `found`."""
+    hits = f"FROM {HITS} WHERE words @@ %s::tsquery"
+    return (
+        f"EXISTS (SELECT {hits} AND catalog_searchdocument.product_id = l.product_id OFFSET 0)",
+        f"SELECT catalog_searchdocument.product_id {hits}",
+    )

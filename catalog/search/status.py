@@ -1,0 +1,61 @@
+"""How far a tenant's search is, and the numbers of its vocabulary."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from catalog.search import vocabulary
+from catalog.search.documents import Marks
+from catalog.search.stems import configuration, stems
+from catalog.search.texts import list_languages
+from commerce.db.rows import fetch
+
+# Words that are counted by one statement, and how far: from there on a word is simply frequent.
+BATCH = 500
+FREQUENT = 1000
+
+_LANGUAGES = """
+SELECT l.code, (SELECT count(*) FROM catalog_searchdocument d WHERE d.language = l.code),
+  (SELECT count(*) FROM catalog_searchword w WHERE w.language = l.code)
+FROM unnest(%s::text[]) AS l(code) ORDER BY l.code
+"""
+_TOTALS = """
+SELECT (SELECT count(*) FROM catalog_product), (SELECT count(*) FROM catalog_searchtypo),
+  (SELECT count(*) FROM catalog_searchpending),
+  (SELECT extract(epoch FROM statement_timestamp() - min(created_at))::float8 FROM catalog_searchpending)
+"""
+_WORDS = "SELECT w.word FROM catalog_searchword w WHERE w.language = %s AND w.word > %s ORDER BY w.word LIMIT %s"
+
+
+class LanguageStatus(NamedTuple):
+    language: str
+    documents: int
+    words: int
+    configuration: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a search holds; `oldest` is for how many seconds the oldest change has been waiting, None: none is."""
+
+    products: int
+    fragments: int
+    pending: int
+    oldest: float | None
+    languages: list[LanguageStatus]
+
+
+def read_status() -> Status:
+    """Return the state of the search of the scope's tenant. Two statements."""
+    rows = fetch(_LANGUAGES, [list_languages()])
+    return Status(*fetch(_TOTALS)[0], [LanguageStatus(*row, configuration(row[0])) for row in rows])
+
+
+def recount_words() -> None:
+    """Bring the numbers of documents of all words up to date, and forget words that no document has."""
+    for language in list_languages():
+        marks, last = Marks.of(language), ""
+        while words := [row[0] for row in fetch(_WORDS, [language, last, BATCH])]:
+            known = stems(language, words)
+            queries = [f"'{marks.word(known[word] or word)}'" for word in words]
+            vocabulary.recount(language, words, queries, FREQUENT)
+            last = words[-1]

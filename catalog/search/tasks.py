@@ -1,0 +1,50 @@
+"""The workers' part: writing what is due."""
+
+import time
+
+from celery import shared_task
+
+from catalog.search import pending
+from commerce.db.scope import tenant_scope
+from commerce.db.tasks import TenantWork, Work
+from commerce.outbox import queries as outbox_queries
+
+# Seconds after which a worker lets others have a turn.
+LONGEST_TURN = 30.0
+
+
+@shared_task(base=TenantWork, queue_name="default")
+def write_documents(*, tenant_id: int) -> int:
+    """Write the documents of a tenant that are due, in short transactions; return how many changes were seen to.
+
+    It may run twice: the second one leaves what is due to the first, and looks again a moment later.
+    """
+    done, started = 0, time.monotonic()
+    while time.monotonic() - started < LONGEST_TURN:
+        with tenant_scope(tenant_id):
+            some = pending.write_some()
+            if some == 0:
+                return done
+        done += some or 0
+        if some is None:
+            break
+    wake(tenant_id, after=1.0)
+    return done
+
+
+def wake(tenant_id: int, *, after: float = 0.0) -> None:
+    """Tell a worker that documents of a tenant are due. Losing it loses nothing: beat has all looked at."""
+    write_documents.apply_async(kwargs={"tenant_id": tenant_id}, countdown=after or None, retry=False)
+
+
+@shared_task(base=Work, queue_name="bulk")
+def take_up() -> int:
+    """Have those documents written whose message was lost, of all tenants; return of how many tenants."""
+    found = 0
+    for tenant_id in outbox_queries.list_tenant_ids():
+        with tenant_scope(tenant_id, read_only=True):
+            is_due = pending.count() > 0
+        if is_due:
+            wake(tenant_id)
+            found += 1
+    return found
