@@ -84,7 +84,19 @@ class _Group(graphene.ObjectType):
     def resolve_background_image(
         rows: Sequence[Any], info: Info[ShopContext], size: int | None = None, format: Any = None
     ) -> list[Picture | None]:
-        return [picture(info.context, file=row.background_image, alt=row.background_image_alt or None) for row in rows]
+        return [
+            picture(
+                info.context,
+                info.parent_type,
+                row.id,
+                file=row.background_image,
+                made=row.background_image_made,
+                alt=row.background_image_alt or None,
+                size=size,
+                format=format,
+            )
+            for row in rows
+        ]
 
 
 class Category(_Group):

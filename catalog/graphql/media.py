@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import graphene
 from django.core.files.storage import default_storage
+from django.utils.encoding import filepath_to_uri
 
 from catalog.queries.rows import MediaRow
+from catalog.queries.thumbnails import find_made, nearest_size
 from commerce.graphql.batch import batch, column
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
@@ -42,8 +45,11 @@ class ProductMediaType(graphene.Enum):
 def sized(**others: Any) -> dict[str, Any]:
     """Return the arguments of a field that gives a picture, besides `others`."""
     return {
-        "size": graphene.Int(description="The longest side in pixels; until thumbnails are made, the original."),
-        "format": ThumbnailFormatEnum(description="The format; until thumbnails are made, the original's."),
+        "size": graphene.Int(
+            description="The longest side in pixels: the nearest of 32, 64, 128, 256, 512, 1024, 2048 and 4096, the "
+            "last where none is given. No picture is made larger. 0 is the picture as it was stored."
+        ),
+        "format": ThumbnailFormatEnum(description="The format; that of the picture where none is given."),
         **others,
     }
 
@@ -96,7 +102,7 @@ class ProductMedia(graphene.ObjectType):
     def resolve_url(
         rows: Sequence[MediaRow], info: Info[ShopContext], size: int | None = None, format: Any = None
     ) -> list[str]:
-        return [media_url(info.context, row) for row in rows]
+        return [media_url(info.context, row, size, format) for row in rows]
 
 
 class ProductImage(graphene.ObjectType):
@@ -120,26 +126,58 @@ class ProductImage(graphene.ObjectType):
     def resolve_url(
         rows: Sequence[MediaRow], info: Info[ShopContext], size: int | None = None, format: Any = None
     ) -> list[str]:
-        return [media_url(info.context, row) for row in rows]
+        return [media_url(info.context, row, size, format) for row in rows]
 
 
-def media_url(context: ShopContext, row: MediaRow) -> str:
-    """Return the absolute address of a medium."""
-    return row.url or file_url(context, row.file)
+def media_url(context: ShopContext, row: MediaRow, size: int | None, format: Any) -> str:
+    """Return the absolute address of a medium: of a stored picture, that of its thumbnail."""
+    if row.url or row.type != "IMAGE":
+        return row.url or file_url(context, row.file)
+    return thumbnail_url(context, "ProductMedia", row.id, row.file, row.made, size, format)
+
+
+def picture(
+    context: ShopContext,
+    kind: str,
+    id: UUID | None,
+    *,
+    url: str | None = None,
+    file: str | None,
+    made: str | None,
+    alt: str | None,
+    size: int | None,
+    format: Any,
+) -> Picture | None:
+    """Return the picture of an object at its size and format, or None where it has neither address nor stored file."""
+    if url:
+        return Picture(url, alt)
+    if not file or id is None:
+        return None
+    return Picture(thumbnail_url(context, kind, id, file, made, size, format), alt)
+
+
+def thumbnail_url(
+    context: ShopContext, kind: str, id: UUID, file: str, made: str | None, size: int | None, format: Any
+) -> str:
+    """Return the absolute address of a thumbnail: the stored one's, or the one at which it is made when asked for.
+
+    Where addresses are signed it is always the latter: it costs nothing, and outlives any signature.
+    """
+    if size == 0 or file.startswith(("http://", "https://")):
+        return file_url(context, file)
+    size, wanted = nearest_size(size), "ORIGINAL" if format is None else format.value
+    name = find_made(made, size, wanted)
+    if name is not None and not default_storage.is_signed:  # type: ignore[attr-defined]
+        return file_url(context, name)
+    ending = "" if wanted == "ORIGINAL" else f"{wanted.lower()}/"
+    return f"{context.origin}/thumbnail/{to_global_id(kind, id)}/{size}/{ending}"
 
 
 def file_url(context: ShopContext, name: str) -> str:
     """Return the absolute address of a stored file, or of one that is elsewhere."""
     if name.startswith(("http://", "https://")):
         return name
+    if default_storage.is_signed:  # type: ignore[attr-defined]
+        return f"{context.origin}/media/{context.shop.public_id}/{filepath_to_uri(name)}"
     url = str(default_storage.url(name))
     return context.origin + url if url.startswith("/") else url
-
-
-def picture(
-    context: ShopContext, *, url: str | None = None, file: str | None = None, alt: str | None
-) -> Picture | None:
-    """Return a picture by its address or stored file, or None where it has neither."""
-    if url:
-        return Picture(url, alt)
-    return Picture(file_url(context, file), alt) if file else None

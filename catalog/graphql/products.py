@@ -331,7 +331,20 @@ class Product(graphene.ObjectType):
     def resolve_thumbnail(
         rows: Sequence[ProductRow], info: Info[ShopContext], size: int | None = None, format: Any = None
     ) -> list[Picture | None]:
-        return [picture(info.context, url=row.image_url, file=row.image_file, alt=row.image_alt) for row in rows]
+        return [
+            picture(
+                info.context,
+                "ProductMedia",
+                row.image_id,
+                url=row.image_url,
+                file=row.image_file,
+                made=row.image_made,
+                alt=row.image_alt,
+                size=size,
+                format=format,
+            )
+            for row in rows
+        ]
 
     @batch
     def resolve_media(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[MediaRow]]:

@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from catalog.queries.conditions import contains
 from catalog.queries.products import translated_slug, translated_slug_params
 from catalog.queries.rows import CategoryRow, CollectionRow
+from catalog.queries.thumbnails import made
 from catalog.queries.visibility import COLLECTIONS, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
@@ -18,10 +20,11 @@ from tenants.queries import ChannelRow
 
 _CATEGORY = (
     "c.id, c.parent_id, c.slug, c.name, c.level, c.description, c.seo_title, c.seo_description, "
-    "c.background_image, c.background_image_alt, c.updated_at"
+    f"c.background_image, c.background_image_alt, {made('c.background_image')}, c.updated_at"
 )
 _COLLECTION = (
-    "c.id, c.slug, c.name, c.description, c.seo_title, c.seo_description, c.background_image, c.background_image_alt"
+    "c.id, c.slug, c.name, c.description, c.seo_title, c.seo_description, "
+    f"c.background_image, c.background_image_alt, {made('c.background_image')}"
 )
 _BY = {"id": "c.id = %s", "slug": "c.slug = %s", "externalReference": "c.external_reference = %s"}
 _ONE_CATEGORY = Found("category", 0, frozenset({"catalog_category"}), wanted=1)
@@ -60,11 +63,6 @@ class GroupFilter:
             texts.append("c.metadata ? %s" if value is None else "c.metadata ->> %s = %s")
             params += [key] if value is None else [key, value]
         return tuple(texts), params
-
-
-def contains(text: str) -> str:
-    """Return the pattern of LIKE for a text that contains this one as it stands."""
-    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 def get_category(by: str, value: Any) -> CategoryRow | None:

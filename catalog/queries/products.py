@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from catalog.queries.rows import MediaRow, ProductRow, ProductTypeRow, Texts, VariantRow
+from catalog.queries.thumbnails import made
 from catalog.queries.visibility import Sight, listings, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
@@ -15,14 +16,15 @@ from tenants.queries import ChannelRow
 
 PRODUCT_COLUMNS = (
     "p.id, p.slug, p.name, p.category_id, p.product_type_id, p.rating, p.weight_grams, p.external_reference, "
-    "p.created_at, p.updated_at, image.id, image.url, image.file, image.alt"
+    "p.created_at, p.updated_at, image.id, image.url, image.file, image.alt, "
+    "image.made"
 )
 LISTING_COLUMNS = (
     "currency, price_min, price_max, undiscounted_min, undiscounted_max, on_sale, in_stock, is_purchasable, is_visible"
 )
 # The first picture of a product, its thumbnail.
-IMAGE = """LEFT JOIN LATERAL (
-  SELECT m.id, m.url, m.file, m.alt FROM catalog_media m
+IMAGE = f"""LEFT JOIN LATERAL (
+  SELECT m.id, m.url, m.file, m.alt, {made("m.file")} AS made FROM catalog_media m
   WHERE m.product_id = p.id AND m.type = 'IMAGE' ORDER BY m.position, m.id LIMIT 1) image ON true"""
 _TEXTS = "p.description, p.seo_title, p.seo_description"
 _WIDTH = len(ProductRow._fields) - 2  # columns, without texts and channel
@@ -166,7 +168,7 @@ def list_variants(product_ids: Sequence[UUID], channel: ChannelRow) -> dict[UUID
     return variants
 
 
-_MEDIA = "m.id, m.product_id, m.type, m.alt, m.url, m.file, m.position"
+_MEDIA = f"m.id, m.product_id, m.type, m.alt, m.url, m.file, m.position, {made('m.file')}"
 _MEDIA_OF = f"""
 SELECT {_MEDIA} FROM unnest(%s::uuid[]) AS k(id)
 CROSS JOIN LATERAL (SELECT * FROM catalog_media m WHERE m.product_id = k.id OFFSET 0) m ORDER BY m.position, m.id

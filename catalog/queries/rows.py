@@ -9,6 +9,8 @@ from tenants.queries import ChannelRow
 
 
 class MediaRow(NamedTuple):
+    """A medium of a product; `made` are its thumbnails (`queries.thumbnails`)."""
+
     id: UUID
     product_id: UUID
     type: str
@@ -16,6 +18,7 @@ class MediaRow(NamedTuple):
     url: str
     file: str
     position: int
+    made: str | None
 
     @property
     def metadata_table(self) -> str:
@@ -47,6 +50,7 @@ class ProductRow(NamedTuple):
     image_url: str | None
     image_file: str | None
     image_alt: str | None
+    image_made: str | None
     currency: str | None
     price_min: int | None
     price_max: int | None
@@ -116,6 +120,7 @@ class CategoryRow(NamedTuple):
     seo_description: str
     background_image: str
     background_image_alt: str
+    background_image_made: str | None
     updated_at: datetime
 
     @property
@@ -134,6 +139,7 @@ class CollectionRow(NamedTuple):
     seo_description: str
     background_image: str
     background_image_alt: str
+    background_image_made: str | None
     channel: ChannelRow
 
     @property
@@ -179,12 +185,15 @@ class ValueRow(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """An attribute that an object has, with its values in order; `channel` is where references are looked up."""
+    """An attribute that an object has, with its values in order.
+
+    `channel` is where references are looked up, None: nowhere.
+    """
 
     attribute: AttributeRow
     values: list[ValueRow]
     is_variant_selection: bool
-    channel: ChannelRow
+    channel: ChannelRow | None
 
 
 class TranslationRow(NamedTuple):
