@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from django.core.exceptions import SuspiciousOperation
 from storages.backends.s3 import S3Storage
 from storages.utils import safe_join
@@ -23,6 +23,8 @@ class TenantBucket(TenantFiles, S3Storage):  # type: ignore[misc]
 
     A private bucket (`querystring_auth`) has signed addresses, one that everybody may read plain ones.
     """
+
+    client_config: Any
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -69,7 +71,7 @@ class TenantBucket(TenantFiles, S3Storage):  # type: ignore[misc]
 
     def read(self, name: str, at_most: int) -> bytes:
         try:
-            found = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name or ""))
+            found = self._client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 raise FileNotFoundError(name) from None
