@@ -111,6 +111,13 @@ def _show_signs_of_life(sender: Any, **_: Any) -> None:
     app.steps["consumer"].add(Pulse)
 
 
+@signals.worker_ready.connect
+def _show_counts(**_: Any) -> None:
+    from commerce.observability import metrics
+
+    metrics.serve()
+
+
 @signals.worker_process_init.connect
 def _limit_memory(**_: Any) -> None:
     queues.limit_growth(settings.WORKER_MEMORY_GROWTH)
@@ -119,8 +126,10 @@ def _limit_memory(**_: Any) -> None:
 @signals.beat_init.connect
 def _watch_queues(**_: Any) -> None:
     from commerce.jobs import watch
+    from commerce.observability import metrics
 
     watch.start()
+    metrics.serve()
 
 
 @checks.register

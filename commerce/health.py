@@ -3,10 +3,11 @@
 import logging
 import sys
 
-from django.db import connections
+from django.db import Error, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 
+from commerce import monitoring
 from commerce.db import replicas
 from commerce.db.replicas import RETRY_AFTER, PrimaryUnavailable
 from commerce.db.watch import PRIMARY
@@ -35,6 +36,32 @@ def ready(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "unavailable", "databases": found}, status=503)
     is_writable = found[PRIMARY] in ("ok", "unknown")
     return JsonResponse({"status": "ok" if is_writable else "read-only", "databases": found})
+
+
+def workers(request: HttpRequest) -> JsonResponse:
+    """Answer 200 while every queue has a living worker, and a relay and beat live, 503 otherwise; no tenant.
+
+    `{"status": "ok" | "degraded" | "unknown", "queues": {"default": 2, …}, "unserved": [], "relays": 1,
+    "relayAge": 1.5, "outboxDue": 0, "outboxLag": 0.0, "beatAge": 3.1}`: the workers that live by queue, then
+    seconds since a relay's last sign of life, events due and seconds for which the oldest has been, and seconds since
+    the start of beat's last slot; null where there is none.
+    """
+    try:
+        found = monitoring.look()
+    except Error:
+        logger.warning("The workers cannot be looked at: the database does not answer", exc_info=True)
+        return JsonResponse({"status": "unknown"}, status=503)
+    content = {
+        "status": "ok" if found.is_well else "degraded",
+        "queues": found.workers,
+        "unserved": found.unserved,
+        "relays": found.relays,
+        "relayAge": found.relay_age,
+        "outboxDue": found.due,
+        "outboxLag": found.lag,
+        "beatAge": found.beat_age,
+    }
+    return JsonResponse(content, status=200 if found.is_well else 503)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

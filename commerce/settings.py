@@ -174,6 +174,16 @@ OUTBOX_BACKLOG_WAIT = env.float("OUTBOX_BACKLOG_WAIT", default=10.0)
 # Seconds that a relay has to end after SIGTERM: below the 30 that orchestrators wait before they kill.
 RELAY_STOP_PATIENCE = env.float("RELAY_STOP_PATIENCE", default=20.0)
 
+# --- What operators see: docs/workers.md ------------------------------------------------------------------
+
+# Who may read /metrics, as `Authorization: Bearer <token>`; without a token there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# The folder in which the processes of a machine count together, and the port at which those without another show it.
+METRICS_DIR = env.str("METRICS_DIR", default="")
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+if METRICS_PORT and not METRICS_DIR:
+    raise ImproperlyConfigured("METRICS_PORT needs METRICS_DIR: a worker's processes count together there.")
+
 # --- Requests to addresses that tenants choose: commerce/webhooks/targets.py ---------------------------------
 
 # Ports that they may go to, and names (perhaps with a port), addresses and networks that are allowed at any port

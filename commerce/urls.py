@@ -9,7 +9,7 @@ from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from catalog.rest.urls import router as catalog
-from commerce import health
+from commerce import health, monitoring
 from commerce.db.read_after import read_token
 from commerce.db.scope import tenant_scope
 from commerce.graphql.context import Operation
@@ -66,6 +66,8 @@ urlpatterns = [
     path(".well-known/jwks.json", jwks),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("health/workers", health.workers),
+    path("metrics", monitoring.metrics),
     path("api/v1/schema/", document.schema),
     path("api/v1/docs/", document.page),
     path("api/v1/", include(rest.urls)),

@@ -1,6 +1,11 @@
 """Settings of the web server, for the container and the local stack: see docs.gunicorn.org/en/stable/settings.html."""
 
 import os
+import tempfile
+
+# Its workers count together.
+if not os.environ.get("METRICS_DIR"):
+    os.environ["METRICS_DIR"] = tempfile.mkdtemp(prefix="commerce-metrics-")
 
 bind = os.environ.get("BIND", "0.0.0.0:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))

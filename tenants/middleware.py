@@ -9,7 +9,7 @@ from commerce.rest.problems import Problem
 from tenants import hosts
 from tenants.queries import TenantRecord
 
-OPEN_PATHS = ("/health/",)
+OPEN_PATHS = ("/health/", "/metrics")
 API_PATHS = ("/graphql/", "/media/", "/.well-known/")
 REST_PATHS = ("/api/",)
 

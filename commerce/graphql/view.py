@@ -28,6 +28,7 @@ from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
 from commerce.graphql.sharing import share
 from commerce.graphql.transport import BadRequest, Call, pay, read_address, read_calls
+from commerce.observability.metrics import graphql_answers
 from commerce.ratelimit import UNLIMITED, Allowance, Check
 
 logger = logging.getLogger(__name__)
@@ -189,6 +190,7 @@ class GraphQLView:
         except Exception:
             logger.exception("A GraphQL request failed outside its resolvers")
             answer = Answer(500, render(transport_error(INTERNAL)))
+        graphql_answers.add(answer.cache)
         return replace(answer, check=visit.check)
 
     def _answer(self, visit: Visit, query: Query) -> Answer:

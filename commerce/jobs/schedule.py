@@ -63,6 +63,14 @@ def _every(seconds: int, offset: int) -> Every:
     return Every(seconds, offset=offset)
 
 
+def last_slot_age() -> timedelta | None:
+    """Return how long ago the last slot began that a beat has sent, or None where none ever was; needs no scope."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp() - max(starts_at) FROM jobs_slot")
+        age: timedelta | None = cursor.fetchone()[0]
+    return age
+
+
 class SlotScheduler(Scheduler):
     """Send each entry once per slot, whichever beat is first; remember the last slot in the database.
 

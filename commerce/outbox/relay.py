@@ -34,6 +34,7 @@ from fnmatch import fnmatchcase
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from commerce.db.scope import Scope, open_scope
+from commerce.observability.metrics import outbox_events
 from commerce.outbox import claims
 from commerce.outbox.claims import Claimed, Failure, Outcome, Wait
 from commerce.outbox.registry import EventRecord, Subscriptions, subscriptions
@@ -122,6 +123,8 @@ class Relay:
                 claims.record(outcome)
         finally:
             _close_broken_connections()
+        outbox_events.add("delivered", len(outcome.done))
+        outbox_events.add("failed", len(outcome.failed))
         for (_, event, *_), error, _, is_dead in outcome.failed:
             if is_dead:
                 logger.error("Event %s (%s) of tenant %s is dead: %s", event.id, event.type, event.tenant_id, error)

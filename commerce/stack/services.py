@@ -16,7 +16,7 @@ from commerce.stack.layout import PROJECT, Stack
 from commerce.stack.processes import Command
 
 # What a developer may hand on to the application's processes.
-PASSED_ON = ("DEBUG", "LOG_LEVEL", "RATE_LIMIT", "WEB_CONCURRENCY")
+PASSED_ON = ("DEBUG", "LOG_LEVEL", "METRICS_TOKEN", "RATE_LIMIT", "WEB_CONCURRENCY")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def _python(
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "commerce.settings",
         "COMMERCE_ENV_FILE": "",
+        "METRICS_DIR": str(stack.directory / "metrics"),
         **{key: os.environ[key] for key in PASSED_ON if key in os.environ},
         **stack.application_environment(),
         **{key: stack.all_addresses()[key] for key in secrets},

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
+from commerce.observability.metrics import webhook_deliveries, webhooks_paused
 from commerce.webhooks import claims, keys, operations, queries, retries
 from commerce.webhooks.claims import Ailing, Claimed, Health, Limits, Report
 from commerce.webhooks.events import EVENTS
@@ -187,10 +188,11 @@ class Deliverer:
         ailing = claims.record(reports, self.options.health)
         for report in reports:
             claimed = report.claimed
+            webhook_deliveries.add("retried" if report.status == "pending" else report.status)
             if report.status == "dead":
                 logger.warning("Delivery %s of tenant %s is dead: %s", claimed.id, claimed.tenant_id, report.error)
             if report.code == retries.GONE:
-                self._pause(claimed.tenant_id, claimed.webhook_id, "The receiver answered 410 Gone.")
+                self._pause(claimed.tenant_id, claimed.webhook_id, "The receiver answered 410 Gone.", "gone")
         for webhook in ailing:
             self._pause_if_hopeless(webhook)
 
@@ -199,13 +201,15 @@ class Deliverer:
         since = f"{webhook.failing_since:%Y-%m-%d %H:%M} UTC"
         if most and webhook.dead >= most:
             reason = f"The last {most} deliveries are dead, and none has succeeded since {since}."
-            self._pause(webhook.tenant_id, webhook.webhook_id, reason)
+            self._pause(webhook.tenant_id, webhook.webhook_id, reason, "dead")
         elif webhook.state == "slowed" and timezone.now() - webhook.failing_since >= self.options.pause_after:
-            self._pause(webhook.tenant_id, webhook.webhook_id, f"No delivery has succeeded since {since}.")
+            told = f"No delivery has succeeded since {since}."
+            self._pause(webhook.tenant_id, webhook.webhook_id, told, "failing")
 
-    def _pause(self, tenant_id: int, webhook_id: UUID, reason: str) -> None:
+    def _pause(self, tenant_id: int, webhook_id: UUID, reason: str, word: str) -> None:
         with tenant_scope(tenant_id):
-            operations.pause_webhook(webhook_id=webhook_id, reason=reason)
+            if operations.pause_webhook(webhook_id=webhook_id, reason=reason):
+                webhooks_paused.add(word)
 
 
 def _obstacle(claimed: Claimed, endpoint: Endpoint) -> str:

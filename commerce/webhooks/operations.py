@@ -120,18 +120,19 @@ def delete_webhook(*, webhook_id: UUID, reason: str = "The webhook was deleted."
     return webhook
 
 
-def pause_webhook(*, webhook_id: UUID, reason: str, actor: str = "") -> None:
+def pause_webhook(*, webhook_id: UUID, reason: str, actor: str = "") -> bool:
     """Send nothing more to a webhook until it is resumed, and publish that; what comes meanwhile waits.
 
-    Nothing happens to one that is paused or gone.
+    Nothing happens to one that is paused or gone. Returns whether anything did.
     """
     webhook = Webhook.objects.select_for_update().filter(id=webhook_id).exclude(state=Webhook.State.PAUSED).first()
     if webhook is None:
-        return
+        return False
     webhook.state, webhook.reason, webhook.probe_at = Webhook.State.PAUSED, reason, None
     webhook.save(update_fields=["state", "reason", "probe_at", "updated_at"])
     webhook.refresh_from_db(fields=["version"])
     _publish(webhook, "paused", actor)
+    return True
 
 
 def resume_webhook(*, webhook_id: UUID, now: datetime, actor: str = "") -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.utils.module_loading import autodiscover_modules
 
+from commerce.observability import metrics
 from commerce.outbox import debts, queries
 from commerce.outbox.claims import ALIAS
 from commerce.outbox.heartbeats import Pulse
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             debts.settle_once()
             self.stdout.write(f"relay finished {relay.drain()} events")
             return
+        metrics.serve()
         pulse = Pulse()
         with debts.settling_marks():
             relay.run(on_ready=lambda: self._say("relay is ready"), on_turn=pulse.beat)
