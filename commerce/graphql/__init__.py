@@ -64,13 +64,16 @@ position)`. The other fields of Query, and those of Mutation, have `@root`, whic
 
 The roof puts it together (commerce/schema.py and commerce/urls.py):
 
-    schema = build_schema(Query, Mutation, types=[...])
+    schema = build_schema(Query, Mutation, Subscription, types=[...])
     path("graphql/", GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context))
 
 `open_scope(request, operation)` is a context manager: entered once around a query and its rendering, and once
 around each field of a mutation; what it raises at its end is that field's error. `make_context(request)`
 returns a Context (or a subclass with more in it), outside any scope; what the resolvers need
 from the database is read inside the scope by `context.once(key, make)`.
+
+A subscription is the query of a webhook, and does not run at the door: `commerce.graphql.subscriptions` checks it, and
+runs it for many events at once. Their rows are the root's, so that the fields of Subscription have `@batch`.
 
 A mutation whose resolver raises is rolled back; one that reports its failure in its payload calls
 `info.context.discard()` to the same end. tests/graphql/toy.py is a whole example.

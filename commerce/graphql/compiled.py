@@ -22,6 +22,9 @@ from commerce.graphql.values import Variables
 
 MAX_DOCUMENTS = 1000
 MAX_PLANS = 32  # of one operation
+NO_SUBSCRIPTIONS = (
+    "Subscriptions do not run here: give this query to a webhook, and what it selects of each event is sent there."
+)
 
 
 class Refused(Exception):
@@ -48,7 +51,7 @@ class PlannedOperation:
         self._measures = measures
         self.fragments = {part.name.value: part for part in parts if isinstance(part, FragmentDefinitionNode)}
         self.described = Operation(
-            kind="mutation" if node.operation is OperationType.MUTATION else "query",
+            kind=node.operation.value,
             name=node.name.value if node.name else None,
             document=digest,
         )
@@ -57,6 +60,8 @@ class PlannedOperation:
         if schema.get_root_type(node.operation) is None:
             message = f"Schema is not configured to execute {node.operation.value} operation."
             self.refusal = GraphQLError(message, node)
+        elif node.operation is OperationType.SUBSCRIPTION:
+            self.refusal = GraphQLError(NO_SUBSCRIPTIONS, node)
         self._schema = schema
         self._conditions = condition_names(node, self.fragments)
         self._plans: dict[tuple[Any, ...], LevelPlan] = {}

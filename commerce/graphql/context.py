@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Operation:
     """Which operation of which document is about to run; `document` is the SHA-256 of its text in hex."""
 
-    kind: Literal["query", "mutation"]
+    kind: Literal["query", "mutation", "subscription"]
     name: str | None
     document: str
 

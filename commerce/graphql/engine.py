@@ -88,6 +88,18 @@ class Execution:
             data = None
         return data, self.errors
 
+    def run_each(self, rows: Sequence[Any]) -> list[tuple[dict[str, Any] | None, list[GraphQLError]]]:
+        """Return the data and the errors of each of several rows of the root, read together."""
+        level = self._level(self.plan, list(rows))
+        return [self._settled(data) for data in level] if self.failed else [(data, []) for data in level]
+
+    def _settled(self, data: dict[str, Any]) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+        self.errors = []
+        try:
+            return self._settle_level(self.plan, data, []), self.errors
+        except GraphQLError as error:
+            return None, [*self.errors, error]
+
     def _run_query(self) -> dict[str, Any]:
         data = self._level(self.plan, [None])[0]
         return self._settle_level(self.plan, data, []) if self.failed else data

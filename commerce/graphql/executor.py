@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import orjson
 from graphql import (
+    DocumentNode,
     GraphQLError,
     GraphQLSchema,
     parse,
@@ -154,23 +155,33 @@ class Executor:
         return Reference.of(self.schema, operation.fragments, operation.node, variables, context, open_scope)
 
     def _checked(self, text: str, digest: str, limits: Limits) -> Document:
-        """Parse, measure and validate a document, or raise Refused."""
-        if not text.strip():
-            raise Refused([GraphQLError("Must provide a query string.")])
-        try:
-            document = parse(text, max_lexical_tokens=limits.tokens)
-            measures = measure(document, self.schema)
-            measures.check(limits)
-            errors = validate(self.schema, document, max_errors=MAX_ERRORS)
-        except GraphQLError as error:
-            raise Refused([error]) from None
-        except RecursionError:
-            raise Refused([GraphQLError("The document is nested too deeply to be read.")]) from None
-        if not errors and _ESCAPED_NUL.search(text):
-            errors = [GraphQLError("The document holds a NUL character (\\u0000).")]
-        if errors:
-            raise Refused(errors)
-        return Document(self.schema, document, digest, measures)
+        return read_document(self.schema, text, digest, limits)
+
+
+def read_document(
+    schema: GraphQLSchema,
+    text: str,
+    digest: str,
+    limits: Limits,
+    change: Callable[[DocumentNode], DocumentNode] = lambda document: document,
+) -> Document:
+    """Parse a document, `change` it, measure and validate it, or raise Refused."""
+    if not text.strip():
+        raise Refused([GraphQLError("Must provide a query string.")])
+    try:
+        document = change(parse(text, max_lexical_tokens=limits.tokens))
+        measures = measure(document, schema)
+        measures.check(limits)
+        errors = validate(schema, document, max_errors=MAX_ERRORS)
+    except GraphQLError as error:
+        raise Refused([error]) from None
+    except RecursionError:
+        raise Refused([GraphQLError("The document is nested too deeply to be read.")]) from None
+    if not errors and _ESCAPED_NUL.search(text):
+        errors = [GraphQLError("The document holds a NUL character (\\u0000).")]
+    if errors:
+        raise Refused(errors)
+    return Document(schema, document, digest, measures)
 
 
 def render(payload: Any) -> bytes:

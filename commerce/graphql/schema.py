@@ -28,14 +28,18 @@ SCALARS = frozenset(
 )
 
 
-def build_schema(query: Any, mutation: Any = None, types: Iterable[Any] = ()) -> GraphQLSchema:
+def build_schema(
+    query: Any, mutation: Any = None, subscription: Any = None, types: Iterable[Any] = ()
+) -> GraphQLSchema:
     """Compile the graphene root types, and `types` that only an interface leads to, into one schema.
 
     Raises TypeError for what the dialect or the batch contract refuses: an ordinary resolver, a field
     without an attribute to read (where the type names its rows in `Meta.possible_types`), a custom scalar
     that clients do not know, and a deprecated argument or input field, which introspection would hide.
     """
-    schema: GraphQLSchema = graphene.Schema(query=query, mutation=mutation, types=[*types]).graphql_schema
+    schema: GraphQLSchema = graphene.Schema(
+        query=query, mutation=mutation, subscription=subscription, types=[*types]
+    ).graphql_schema
     assert_valid_schema(schema)
     roots = {schema.query_type, schema.mutation_type}
     for named in schema.type_map.values():
