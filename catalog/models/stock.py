@@ -58,3 +58,8 @@ class Stock(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.on_hand} on hand, {self.reserved} reserved"
+
+    @property
+    def free(self) -> int:
+        """The pieces that can be sold."""
+        return self.on_hand - self.reserved

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, connections, models, transaction
+from django.db.models.fields.files import FieldFile
 
 from catalog.models import (
     Attribute,
@@ -34,6 +35,7 @@ from catalog.models import (
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
 from catalog.operations.menus import place_item
+from catalog.operations.stock import turns
 from catalog.search import following
 from commerce import outbox
 from commerce.db.models import TenantModel
@@ -92,11 +94,13 @@ def save(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     elif isinstance(instance, MenuItem):
         place_item(instance)
     affected = _affected_products(instance)
-    with about_objects(_objects_before_and_after(instance)):
+    old = _stored(instance)
+    with about_objects(_objects_before_and_after(instance, old)):
         _write(instance, lambda: instance.save(force_insert=created))
         if not created and isinstance(instance, TenantModel):
             instance.refresh_from_db(fields=["version", "updated_at"])
         _publish(instance, "created" if created else "updated", actor, now=now)
+        _publish_besides(instance, old, actor)
     refresh_products({*affected, *_affected_products(instance)}, now=now)
     following.follow([instance], are_new=created)
 
@@ -113,17 +117,21 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
             Translation.objects.filter(object_id=instance.id).delete()
     version = getattr(instance, "version", 1) + 1
     identity = getattr(instance, "id", None)
-    with about_objects(_objects_before_and_after(instance)):
+    with about_objects(_objects_before_and_after(instance, _stored(instance))):
         _write(instance, instance.delete)
         _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
     refresh_products(affected, now=now)
     following.follow_products(found_by_it)
 
 
-def _objects_before_and_after(instance: models.Model) -> dict[str, frozenset[str]]:
+def _stored(instance: models.Model) -> models.Model | None:
+    """Return the row as it is in the database, None for one that is not there yet."""
+    return None if instance._state.adding else type(instance)._base_manager.filter(pk=instance.pk).first()
+
+
+def _objects_before_and_after(instance: models.Model, old: models.Model | None) -> dict[str, frozenset[str]]:
     """Return what the row is about, by kind of topic: as it is in the database and as it is to be."""
     objects = objects_of(instance, is_new=instance._state.adding)
-    old = None if instance._state.adding else type(instance)._base_manager.filter(pk=instance.pk).first()
     before = {} if old is None else objects_of(old, is_new=False)
     return {kind: ids | before.get(kind, frozenset()) for kind, ids in objects.items()}
 
@@ -171,13 +179,31 @@ def _publish(
         outbox.publish_many([event_of(instance, verb, actor, identity=identity, version=version)])
 
 
+# Whose changed metadata is an event besides.
+_WITH_METADATA = (Collection, Product, Variant, Warehouse)
+
+
+def _publish_besides(instance: models.Model, old: models.Model | None, actor: str) -> None:
+    """Publish what else a change means: other metadata, pieces that run out or come back."""
+    if isinstance(instance, Stock):
+        before = old.free if isinstance(old, Stock) else 0
+        outbox.publish_many(turns(instance, before, instance.free, version=instance.version, actor=actor))
+    elif isinstance(instance, _WITH_METADATA) and old is not None and _metadata(old) != _metadata(instance):
+        outbox.publish_many([event_of(instance, "metadata_updated", actor)])
+
+
+def _metadata(instance: Any) -> tuple[Any, Any]:
+    return instance.metadata, instance.private_metadata
+
+
 def event_of(
     instance: models.Model, verb: str, actor: str, *, identity: UUID | None = None, version: int = 0
 ) -> outbox.NewEvent:
     """Return the event that tells of an object which has one of its own."""
     kind, word = KINDS[type(instance)]
     version = version or getattr(instance, "version", None) or 1
-    return _event(kind, word, verb, identity or instance.pk, version, _facts(instance), actor)
+    facts = {**_last_known(instance), **_facts(instance)} if verb == "deleted" else _facts(instance)
+    return _event(kind, word, verb, identity or instance.pk, version, facts, actor)
 
 
 def _event(
@@ -193,6 +219,17 @@ def _facts(instance: models.Model) -> dict[str, Any]:
     names = ("slug", "sku", "product_id", "variant_id", "channel_id", "warehouse_id", "price", "currency", "on_hand")
     facts = {name: getattr(instance, name) for name in names if hasattr(instance, name)}
     return {name: str(value) if isinstance(value, UUID) else value for name, value in facts.items()}
+
+
+# What the event of a deletion does not tell: keys, what it tells anyway, and what is not for every app.
+_UNTOLD = frozenset({"tenant", "id", "pk", "version", "metadata", "private_metadata", "cost"})
+
+
+def _last_known(instance: models.Model) -> dict[str, Any]:
+    """Return the columns of an object: once it is deleted, its event alone can tell of them."""
+    columns = [field.attname for field in instance._meta.concrete_fields if field.name not in _UNTOLD]
+    values = {name: getattr(instance, name) for name in columns}
+    return {name: value.name if isinstance(value, FieldFile) else value for name, value in values.items()}
 
 
 def _affected_products(instance: models.Model) -> set[UUID]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F
@@ -53,21 +54,38 @@ def _change_reserved(lines: Sequence[Pieces], *, sign: int, now: datetime) -> No
         free = stock.on_hand - stock.reserved if sign > 0 else stock.reserved
         if free < quantity:
             raise InsufficientStock(f"{quantity} pieces were asked for and {free} are there.", field="quantity")
+    events: list[outbox.NewEvent] = []
     for stock_id, quantity in asked.items():
         with about("quantity", _told_of(stocks[stock_id], stocks[stock_id].reserved + sign * quantity)):
             Stock.objects.filter(id=stock_id).update(reserved=F("reserved") + sign * quantity)
-    outbox.publish_many(
-        outbox.NewEvent(
-            type="catalog.stock.changed",
-            object_kind="Stock",
-            object_id=stock_id,
-            object_version=stocks[stock_id].version + 1,
-            payload={"reserved": stocks[stock_id].reserved + sign * quantity, "on_hand": stocks[stock_id].on_hand},
-        )
-        for stock_id, quantity in asked.items()
-    )
+        events += _events(stocks[stock_id], sign * quantity)
+    outbox.publish_many(events)
     variants = {stock.variant_id for stock in stocks.values()}
     refresh_products(set(Variant.objects.filter(id__in=variants).values_list("product_id", flat=True)), now=now)
+
+
+def _events(stock: Stock, reserved: int) -> list[outbox.NewEvent]:
+    """Return the events of a stock row, as it was read, of which so many more pieces are reserved now."""
+    facts = {**_facts(stock), "reserved": stock.reserved + reserved}
+    version = stock.version + 1
+    changed = outbox.NewEvent("catalog.stock.changed", "Stock", stock.id, version, facts)
+    return [changed, *turns(stock, stock.free, stock.free - reserved, version=version)]
+
+
+def turns(stock: Stock, before: int, after: int, *, version: int, actor: str = "") -> list[outbox.NewEvent]:
+    """Return the event of a stock row whose free pieces have run out, or are back."""
+    if (before > 0) == (after > 0):
+        return []
+    type_ = "catalog.stock.came_back" if after > 0 else "catalog.stock.ran_out"
+    return [outbox.NewEvent(type_, "Stock", stock.id, version, _facts(stock), actor)]
+
+
+def _facts(stock: Stock) -> dict[str, Any]:
+    return {
+        "variant_id": str(stock.variant_id),
+        "warehouse_id": str(stock.warehouse_id),
+        "on_hand": stock.on_hand,
+    }
 
 
 def _told_of(stock: Stock, reserved: int) -> list[UUID]:

@@ -1,6 +1,7 @@
 """Channels (markets), for those who hold MANAGE_CHANNELS."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from babel import Locale
@@ -61,6 +62,10 @@ class ChannelForm(TenantForm):
 class ChannelAdmin(ShopAdmin):
     form = ChannelForm
     event_kind, event_word = "Channel", "channel"
+    event_besides = MappingProxyType(
+        {"status_changed": ("is_active",), "metadata_updated": ("metadata", "private_metadata")}
+    )
+    last_known = ("name", "slug", "currency", "default_country", "countries", "languages", "is_active")
     list_display = ("name", "slug", "currency", "default_country", "is_active")
     search_fields = ("name", "slug")
     ordering = ("slug",)

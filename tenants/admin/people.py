@@ -109,6 +109,7 @@ class StaffForm(TenantForm):
 class StaffAdmin(ShopAdmin):
     form = StaffForm
     event_kind, event_word = "User", "staff"
+    last_known = ("email", "first_name", "last_name", "is_staff", "is_active")
     list_display = ("email", "first_name", "last_name", "is_active", "last_login")
     list_filter = ("is_active",)
     search_fields = ("email", "first_name", "last_name")
@@ -176,6 +177,7 @@ class GroupForm(TenantForm):
 class PermissionGroupAdmin(ShopAdmin):
     form = GroupForm
     event_kind, event_word = "Group", "permission_group"
+    last_known = ("name", "permissions")
     list_display = ("name", "rights", "members")
     search_fields = ("name",)
     ordering = ("name",)
