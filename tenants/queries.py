@@ -47,11 +47,11 @@ class TenantRecord:
         return self.status == Tenant.Status.ACTIVE
 
 
-_BY_HOST = """
+_RECORD = """
 SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language,
        t.plan, t.limits, t.documents_only, t.door_version
-FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s
 """
+_BY_HOST = f"{_RECORD} FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s"
 
 
 _LIMITS = 7  # their column
@@ -65,6 +65,13 @@ def get_tenant_by_host(host: str, alias: str = "default") -> TenantRecord | None
     if row is None:
         return None
     columns = list(row)
+    columns[_LIMITS] = json.loads(columns[_LIMITS])
+    return TenantRecord(*columns)
+
+
+def get_record() -> TenantRecord:
+    """Return what a request to the scope's tenant would know of it. One statement."""
+    columns = list(fetch(f"{_RECORD} FROM tenants_tenant t WHERE t.id = %s", [current_tenant_id()])[0])
     columns[_LIMITS] = json.loads(columns[_LIMITS])
     return TenantRecord(*columns)
 
@@ -158,7 +165,8 @@ FROM tenants_channel ORDER BY slug
 def list_channel_rows() -> list[ChannelRow]:
     """Return the channels of the scope's tenant, by slug. One statement."""
     return [
-        ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7], False)) for row in fetch(_CHANNELS)
+        ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7], False))
+        for row in fetch(_CHANNELS)
     ]
 
 
@@ -246,6 +254,38 @@ def list_app_rows(app_ids: Sequence[UUID]) -> dict[UUID, AppRow]:
     """Return apps of the scope's tenant by id. One statement."""
     rows = fetch(f"SELECT {_APP_COLUMNS} FROM tenants_app a WHERE a.id = ANY(%s)", [list(app_ids)])
     return {row.id: row for row in map(_app_row, rows)}
+
+
+class UserRow(NamedTuple):
+    """A person of the tenant."""
+
+    id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    is_staff: bool
+    is_active: bool
+
+
+class GroupRow(NamedTuple):
+    """A group of staff, with its permissions."""
+
+    id: UUID
+    name: str
+    permissions: tuple[str, ...]
+
+
+def list_user_rows(user_ids: Sequence[UUID]) -> dict[UUID, UserRow]:
+    """Return people of the scope's tenant, by id. One statement."""
+    columns = ", ".join(UserRow._fields)
+    found = fetch(f"SELECT {columns} FROM tenants_user WHERE id = ANY(%s)", [list(user_ids)])
+    return {row[0]: UserRow._make(row) for row in found}
+
+
+def list_group_rows(group_ids: Sequence[UUID]) -> dict[UUID, GroupRow]:
+    """Return groups of staff of the scope's tenant, by id. One statement."""
+    sql = "SELECT id, name, permissions FROM tenants_permissiongroup WHERE id = ANY(%s)"
+    return {key: GroupRow(key, name, tuple(json.loads(codes))) for key, name, codes in fetch(sql, [list(group_ids)])}
 
 
 def list_token_rows(app_ids: Sequence[UUID]) -> dict[UUID, list[TokenRow]]:

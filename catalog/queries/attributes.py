@@ -93,6 +93,23 @@ def assignments(found: Sequence[Sequence[Any]], channel: ChannelRow | None) -> d
     return {owner: list(by_attribute.values()) for owner, by_attribute in held.items()}
 
 
+def list_attributes_by_id(ids: Sequence[UUID]) -> dict[UUID, AttributeRow]:
+    """Return attributes, visible or not, by id."""
+    found = fetch(f"SELECT {ATTRIBUTE_COLUMNS} FROM catalog_attribute a WHERE a.id = ANY(%s)", [list(ids)])
+    return {row[0]: AttributeRow(*row) for row in found}
+
+
+def list_values_by_id(ids: Sequence[UUID]) -> dict[UUID, ValueRow]:
+    """Return values with their attributes, visible or not, by id."""
+    found = fetch(
+        f"""SELECT {ATTRIBUTE_COLUMNS}, {VALUE_COLUMNS} FROM unnest(%s::uuid[]) AS k(id)
+        CROSS JOIN LATERAL (SELECT * FROM catalog_attributevalue v WHERE v.id = k.id LIMIT 1) v
+        CROSS JOIN LATERAL (SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id LIMIT 1) a""",
+        [list(ids)],
+    )
+    return {row[_WIDTH]: ValueRow._make((*row[_WIDTH:], AttributeRow(*row[:_WIDTH]))) for row in found}
+
+
 def list_choices(attributes: Sequence[AttributeRow], page: PageRequest) -> dict[UUID, Page[ValueRow]]:
     """Return a page of the values of each attribute, in the merchant's order, by attribute."""
     start = page.position(int, UUID)

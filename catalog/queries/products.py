@@ -190,6 +190,12 @@ def list_media(product_ids: Sequence[UUID]) -> dict[UUID, list[MediaRow]]:
     return media
 
 
+def list_media_by_id(ids: Sequence[UUID]) -> dict[UUID, MediaRow]:
+    """Return media, by id."""
+    found = fetch(f"SELECT {_MEDIA} FROM catalog_media m WHERE m.id = ANY(%s)", [list(ids)])
+    return {row[0]: MediaRow(*row) for row in found}
+
+
 def list_variant_media(variant_ids: Sequence[UUID], product_ids: Collection[UUID]) -> dict[UUID, list[MediaRow]]:
     """Return the media that show each variant, in the merchant's order. `product_ids` are of all of their products."""
     media: dict[UUID, list[MediaRow]] = defaultdict(list)

@@ -209,6 +209,22 @@ class TranslationRow(NamedTuple):
     seo_description: str
     plain_text: str
     rich_text: str | None
+    object_kind: str
+
+
+class WarehouseRow(NamedTuple):
+    """A place that holds stock."""
+
+    id: UUID
+    slug: str
+    name: str
+    email: str
+    is_private: bool
+    external_reference: str
+
+    @property
+    def metadata_table(self) -> str:
+        return "catalog_warehouse"
 
 
 Params = tuple[Any, ...]

@@ -1,0 +1,35 @@
+"""Places that hold stock."""
+
+from collections.abc import Sequence
+
+import graphene
+
+from catalog.queries.rows import WarehouseRow
+from commerce.graphql.batch import batch
+from commerce.graphql.ids import to_global_id
+from commerce.graphql.info import Info
+from tenants.graphql.context import ShopContext
+from tenants.graphql.metadata import ObjectWithMetadata
+
+
+class Warehouse(graphene.ObjectType):
+    """A place that holds stock."""
+
+    class Meta:
+        interfaces = (ObjectWithMetadata,)
+        possible_types = (WarehouseRow,)
+
+    id = graphene.ID(required=True, description="The id.")
+    name = graphene.String(required=True, description="The name for people.")
+    slug = graphene.String(required=True, description="The name in filters, unique in the shop.")
+    email = graphene.String(required=True, description="The e-mail address.")
+    is_private = graphene.Boolean(required=True, description="Whether shoppers are told of it.")
+    external_reference = graphene.String(description="The id in another system of the merchant.")
+
+    @batch
+    def resolve_id(rows: Sequence[WarehouseRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id("Warehouse", row.id) for row in rows]
+
+    @batch
+    def resolve_external_reference(rows: Sequence[WarehouseRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.external_reference or None for row in rows]
