@@ -5,10 +5,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from catalog.rest.urls import router as catalog
+from catalog.views import thumbnail
 from commerce import health, monitoring
 from commerce.db.read_after import read_token
 from commerce.db.scope import tenant_scope
@@ -71,7 +72,9 @@ urlpatterns = [
     path("api/v1/schema/", document.schema),
     path("api/v1/docs/", document.page),
     path("api/v1/", include(rest.urls)),
-    path("api/<path:path>", csrf_exempt(document.nothing)),
+    re_path("^api/", csrf_exempt(document.nothing)),
+    path("thumbnail/<str:global_id>/<str:size>/", thumbnail, name="thumbnail"),
+    path("thumbnail/<str:global_id>/<str:size>/<str:format>/", thumbnail),
     path("media/<uuid:public_id>/<path:path>", serve_media),
     path(UPLOAD_PATH.lstrip("/"), receive_upload),
     path("admin/", admin.site.urls),
