@@ -201,6 +201,8 @@ WEBHOOK_CA_FILE = env.str("WEBHOOK_CA_FILE", default="")
 WEBHOOK_API_URL = env.str(
     "WEBHOOK_API_URL", default="http://{host}:8000/graphql/" if LOCAL else "https://{host}/graphql/"
 )
+# The schema that subscription queries of webhooks are checked against and run by.
+GRAPHQL_SCHEMA = "commerce.schema.schema"
 # How many deliveries one worker process sends at once, and for how many seconds one task starts new ones.
 WEBHOOK_THREADS = env.int("WEBHOOK_THREADS", default=16)
 WEBHOOK_BUDGET = env.float("WEBHOOK_BUDGET", default=10.0)

@@ -59,7 +59,7 @@ WITH RECURSIVE pairs AS (
 ), locked AS MATERIALIZED (
     SELECT d.*, c.is_probe FROM chosen c CROSS JOIN LATERAL (
         SELECT ctid, tenant_id, id, webhook_id, event_id, event_type, object_kind, object_id, object_version, position,
-               facts, actor, occurred_at, attempts, tried_since
+               facts, actor, occurred_at, attempts, tried_since, body
         FROM webhooks_delivery
         WHERE tenant_id = c.tenant_id AND webhook_id = c.webhook_id AND status = 'pending'
           AND next_at <= statement_timestamp()
@@ -70,7 +70,7 @@ SELECT l.ctid, l.tenant_id, l.id, l.webhook_id, l.event_id, l.event_type, l.obje
        l.position, l.facts, l.actor, l.occurred_at, l.attempts, l.tried_since, statement_timestamp(), l.is_probe,
        (SELECT d.position FROM webhooks_delivery d
         WHERE d.tenant_id = l.tenant_id AND d.webhook_id = l.webhook_id AND d.object_id = l.object_id
-          AND d.finished_at IS NULL ORDER BY d.position LIMIT 1) < l.position
+          AND d.finished_at IS NULL ORDER BY d.position LIMIT 1) < l.position, l.body
 FROM locked l
 """
 
@@ -216,6 +216,7 @@ class Claimed(NamedTuple):
     attempts: int
     tried_since: datetime | None
     lease: datetime
+    body: bytes | None = None
 
 
 class Report(NamedTuple):
@@ -344,7 +345,7 @@ def _without_lost_probes(cursor: Any, rows: list[Any], until: datetime) -> list[
 def _claimed(row: Sequence[Any], until: datetime) -> Claimed:
     columns: list[Any] = list(row[1:15])
     columns[9] = orjson.loads(columns[9])
-    return Claimed._make((*columns, until))
+    return Claimed._make((*columns, until, None if row[18] is None else bytes(row[18])))
 
 
 def _report_columns(reports: Sequence[Report]) -> list[list[Any]]:

@@ -13,7 +13,7 @@ the threads of the pool sign and send, and touch no database.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
 from commerce.observability.metrics import webhook_deliveries, webhooks_paused
-from commerce.webhooks import claims, keys, operations, queries, retries
+from commerce.webhooks import claims, keys, operations, queries, retries, subscriptions
 from commerce.webhooks.claims import Ailing, Claimed, Health, Limits, Report
 from commerce.webhooks.events import EVENTS
 from commerce.webhooks.payloads import make_plain_payload
@@ -34,6 +34,7 @@ from commerce.webhooks.queries import Endpoint
 from commerce.webhooks.retries import Verdict
 from commerce.webhooks.sending import Kind, Outgoing, SendError, Timeouts, allow_list, send
 from commerce.webhooks.signing import Key, delivery_headers, sign, sign_with_secret
+from commerce.webhooks.subscriptions import CannotRun, NothingSelected, Order, Recipient
 
 logger = logging.getLogger("commerce.webhooks")
 
@@ -84,7 +85,10 @@ class Ready(NamedTuple):
 
 
 class _Kept(NamedTuple):
+    """An endpoint until it is read again, and where it has a query, for whom that runs."""
+
     endpoint: Endpoint | None
+    recipient: Recipient | None
     until: float
 
 
@@ -153,21 +157,51 @@ class Deliverer:
     def _prepare(self, batch: Sequence[Claimed], report: Callable[[Report], None]) -> Iterable[Ready]:
         """Yield what can be sent; report what cannot."""
         self._read_endpoints(batch)
+        allowed: list[tuple[Claimed, Endpoint]] = []
         for claimed in batch:
             endpoint = self._endpoints[claimed.webhook_id].endpoint
-            now = timezone.now()
             if endpoint is None or (told := _obstacle(claimed, endpoint)):
                 told = "The webhook is gone." if endpoint is None else told
-                report(Report(claimed, "skipped", None, told, is_tried=False, began=now))
-                continue
+                report(Report(claimed, "skipped", None, told, is_tried=False, began=timezone.now()))
+            else:
+                allowed.append((claimed, endpoint))
+        selected = self._select(allowed)
+        for claimed, endpoint in allowed:
+            now = timezone.now()
             try:
                 key = None if endpoint.secret else keys.signing_key(claimed.tenant_id, now)
-                body = make_plain_payload(claimed, public_id=endpoint.public_id)
+                body = self._body(claimed, endpoint, selected)
             except Exception as error:
-                logger.warning("Delivery %s of tenant %s failed", claimed.id, claimed.tenant_id, exc_info=True)
                 report(_unmade(claimed, error, now))
                 continue
-            yield Ready(claimed, endpoint, body, key, settings.WEBHOOK_API_URL.format(host=endpoint.host))
+            if body is not None:
+                yield Ready(claimed, endpoint, body, key, settings.WEBHOOK_API_URL.format(host=endpoint.host))
+
+    def _select(self, allowed: Sequence[tuple[Claimed, Endpoint]]) -> dict[UUID, bytes | Exception]:
+        """Return the bodies that subscription queries make now, by delivery."""
+        orders: dict[int, list[Order]] = {}
+        for claimed, endpoint in allowed:
+            recipient = self._endpoints[claimed.webhook_id].recipient
+            if endpoint.query and claimed.body is None and recipient is not None:
+                orders.setdefault(claimed.tenant_id, []).append(Order(claimed, endpoint.query, recipient))
+        made: dict[UUID, bytes | Exception] = {}
+        for tenant_id, wanted in orders.items():
+            try:
+                made.update(subscriptions.make_bodies(tenant_id, wanted))
+            except Exception as error:
+                made.update((order.delivery.id, error) for order in wanted)
+        return made
+
+    def _body(self, claimed: Claimed, endpoint: Endpoint, selected: Mapping[UUID, bytes | Exception]) -> bytes | None:
+        """Return what is to be sent, None if another worker has the delivery by now. Raises what hindered making it."""
+        if claimed.body is not None:
+            return claimed.body
+        if not endpoint.query:
+            return make_plain_payload(claimed, public_id=endpoint.public_id)
+        body = selected.get(claimed.id)
+        if isinstance(body, Exception):
+            raise body
+        return body
 
     def _read_endpoints(self, batch: Sequence[Claimed]) -> None:
         now = time.monotonic()
@@ -181,8 +215,10 @@ class Deliverer:
         for tenant_id, webhook_ids in wanted.items():
             with tenant_scope(tenant_id):
                 found = queries.list_endpoints(list(webhook_ids))
+                recipients = _recipients(found.values())
             for webhook_id in webhook_ids:
-                self._endpoints[webhook_id] = _Kept(found.get(webhook_id), now + self.options.kept)
+                until = now + self.options.kept
+                self._endpoints[webhook_id] = _Kept(found.get(webhook_id), recipients.get(webhook_id), until)
 
     def _record(self, reports: Sequence[Report]) -> None:
         ailing = claims.record(reports, self.options.health)
@@ -210,6 +246,14 @@ class Deliverer:
         with tenant_scope(tenant_id):
             if operations.pause_webhook(webhook_id=webhook_id, reason=reason):
                 webhooks_paused.add(word)
+
+
+def _recipients(endpoints: Iterable[Endpoint]) -> dict[UUID, Recipient]:
+    """Return for whom the queries of a tenant's webhooks run."""
+    asking = {one.webhook_id: one.app_id for one in endpoints if one.query and one.app_id is not None}
+    host = next((one.host for one in endpoints), "")
+    origin = subscriptions.origin_of(settings.WEBHOOK_API_URL.format(host=host))
+    return subscriptions.list_recipients(asking, origin)
 
 
 def _obstacle(claimed: Claimed, endpoint: Endpoint) -> str:
@@ -265,7 +309,11 @@ def _report(
 
 
 def _unmade(claimed: Claimed, error: Exception, now: datetime) -> Report:
-    """Return the report of a delivery that could not be made ready; the cause is ours, not the endpoint's."""
+    """Return the report of a delivery that could not be made ready; the cause is not the endpoint's."""
+    if isinstance(error, NothingSelected | CannotRun):
+        status = "skipped" if isinstance(error, NothingSelected) else "dead"
+        return Report(claimed, status, None, error.message[:LONGEST_ERROR], is_tried=False, began=now)
+    logger.warning("Delivery %s of tenant %s failed", claimed.id, claimed.tenant_id, exc_info=error)
     since = claimed.tried_since or now
     after = retries.decide(Verdict.AGAIN, attempts=claimed.attempts + 1, since=since, now=now)
     told = f"The delivery could not be made: {type(error).__name__}."

@@ -12,10 +12,10 @@ from django.db import connections
 from commerce import outbox
 from commerce.db.scope import ScopeError, current_scope
 from commerce.errors import DomainError
-from commerce.webhooks.events import ANY, BY_TYPE, EVENTS
+from commerce.webhooks.events import ANY, BY_TYPE, EVENTS, LATER
 from commerce.webhooks.models import Delivery, Webhook
-from commerce.webhooks.payloads import check_subscription
 from commerce.webhooks.sending import SendError, allow_list, check_headers, check_url
+from commerce.webhooks.subscriptions import check_subscription
 from commerce.webhooks.targets import check_entries
 from tenants import operations as tenants
 from tenants import queries as tenant_queries
@@ -272,8 +272,8 @@ def _check(wanted: Wanted, permissions: Collection[str]) -> None:
     check_headers(wanted.custom_headers or {})
     if not wanted.is_sync:
         _check_events(wanted.events, permissions)
-    if problems := check_subscription(wanted.query):
-        raise DomainError(problems[0], field="query")
+    if problems := check_subscription(wanted.query, wanted.events):
+        raise DomainError(" ".join(problems), field="query")
 
 
 def _check_events(events: Collection[str], permissions: Collection[str]) -> None:
@@ -282,10 +282,11 @@ def _check_events(events: Collection[str], permissions: Collection[str]) -> None
     for name in sorted(set(events)):
         if name == ANY:
             continue
-        if name not in EVENTS:
+        needed = EVENTS[name].permission if name in EVENTS else LATER.get(name)
+        if needed is None:
             raise DomainError(f"There is no event {name!r}; there are {', '.join(sorted(EVENTS))}.", field="events")
-        if EVENTS[name].permission not in permissions:
-            raise DomainError(f"{name} needs the permission {EVENTS[name].permission}.", field="events")
+        if needed not in permissions:
+            raise DomainError(f"{name} needs the permission {needed}.", field="events")
 
 
 def allowed(events: Collection[str], permissions: Collection[str]) -> list[str]:

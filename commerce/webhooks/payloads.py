@@ -1,6 +1,7 @@
 """What a delivery says: bytes that are the same at each attempt.
 
-Without a subscription query it is this JSON (docs/webhooks.md):
+With a subscription query it is what that selects of the event (commerce.webhooks.subscriptions). Without one it is this
+JSON (docs/webhooks.md):
 
     {"id": event, "type": "PRODUCT_UPDATED", "tenant": the shop's public id, "actor": "user:…" | "app:…" | "",
      "occurredAt": RFC 3339, "object": {"kind": "Product", "id": …, "version": 7}, "facts": {…}}
@@ -50,10 +51,3 @@ def describe(event: Event, *, public_id: UUID) -> dict[str, Any]:
         "object": {"kind": event.object_kind, "id": event.object_id, "version": event.object_version},
         "facts": event.facts,
     }
-
-
-def check_subscription(text: str) -> list[str]:
-    """Return what is wrong with a webhook's subscription query: there is nothing yet that could run one."""
-    if not text.strip():
-        return []
-    return ["Subscription queries are not supported yet: leave the query empty, and the documented JSON is sent."]

@@ -27,12 +27,15 @@ class Endpoint:
     host: str
     public_id: UUID
     allowed_targets: tuple[str, ...] = ()
+    query: str = ""
+    app_id: UUID | None = None
 
 
 _ENDPOINTS = """
 SELECT w.id, w.target_url, w.secret, w.custom_headers, w.is_active AND a.is_active, a.permissions,
        coalesce((SELECT d.host FROM tenants_domain d WHERE d.tenant_id = w.tenant_id
-                 ORDER BY d.is_primary DESC, d.id LIMIT 1), ''), t.public_id, t.allowed_targets
+                 ORDER BY d.is_primary DESC, d.id LIMIT 1), ''), t.public_id, t.allowed_targets,
+       w.query, w.app_id
 FROM webhooks_webhook w JOIN tenants_app a ON a.tenant_id = w.tenant_id AND a.id = w.app_id
 JOIN tenants_tenant t ON t.id = w.tenant_id WHERE w.id = ANY(%s)
 """
@@ -40,14 +43,13 @@ JOIN tenants_tenant t ON t.id = w.tenant_id WHERE w.id = ANY(%s)
 
 def list_endpoints(webhook_ids: list[UUID]) -> dict[UUID, Endpoint]:
     """Return the endpoints of webhooks of the scope's tenant, by the webhook's id. One statement."""
-    return {row[0]: _endpoint(*row) for row in _rows(_ENDPOINTS, [webhook_ids])}
+    return {row[0]: _endpoint(row) for row in _rows(_ENDPOINTS, [webhook_ids])}
 
 
-def _endpoint(
-    id_: UUID, url: str, secret: str, headers: str, is_active: bool, may: str, host: str, public_id: UUID, allowed: str
-) -> Endpoint:
+def _endpoint(row: tuple[Any, ...]) -> Endpoint:
+    id_, url, secret, headers, is_active, may, host, public_id, allowed, query, app_id = row
     loaded = orjson.loads(headers), is_active, frozenset(orjson.loads(may))
-    return Endpoint(id_, url, secret, *loaded, host, public_id, tuple(orjson.loads(allowed)))
+    return Endpoint(id_, url, secret, *loaded, host, public_id, tuple(orjson.loads(allowed)), query, app_id)
 
 
 def list_webhooks() -> list[Webhook]:

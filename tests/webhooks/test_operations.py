@@ -38,7 +38,13 @@ def create(shop, **wanted) -> Webhook:
         ({"target_url": "ftp://hooks.example.com/"}, "target_url", "https://"),
         ({"target_url": "http://10.0.0.1/"}, "target_url", "."),
         ({"custom_headers": {"Cookie": "a"}}, "custom_headers", "."),
-        ({"query": "subscription { event { __typename } }"}, "query", "not supported yet"),
+        (
+            {"query": "subscription { event {\n nothing } }"},
+            "query",
+            r"'nothing' on type 'Event'. \(line 2, column 2\)",
+        ),
+        ({"query": "{ shop { name } }"}, "query", "begins with `subscription`"),
+        ({"events": ["ORDER_CREATED"]}, "events", "MANAGE_ORDERS"),
     ],
 )
 def test_what_a_webhook_may_not_be_is_refused_by_field(tenant, wanted, field, words):
