@@ -33,8 +33,8 @@ from catalog.queries.rows import (
     TranslationRow,
     ValueRow,
     VariantRow,
-    WarehouseRow,
 )
+from catalog.queries.warehouses import WarehouseRow
 from commerce.graphql.batch import Batch, batch
 from commerce.graphql.info import Info
 from tenants.graphql.context import ShopContext

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import graphene
 
-from catalog.queries.rows import WarehouseRow
+from catalog.queries.warehouses import WarehouseRow
 from commerce.graphql.batch import batch
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info

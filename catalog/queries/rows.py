@@ -212,19 +212,4 @@ class TranslationRow(NamedTuple):
     object_kind: str
 
 
-class WarehouseRow(NamedTuple):
-    """A place that holds stock."""
-
-    id: UUID
-    slug: str
-    name: str
-    email: str
-    is_private: bool
-    external_reference: str
-
-    @property
-    def metadata_table(self) -> str:
-        return "catalog_warehouse"
-
-
 Params = tuple[Any, ...]

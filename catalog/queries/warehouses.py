@@ -1,10 +1,25 @@
 """Places that hold stock."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from catalog.queries.rows import WarehouseRow
 from commerce.db.rows import fetch
+
+
+class WarehouseRow(NamedTuple):
+    """A place that holds stock."""
+
+    id: UUID
+    slug: str
+    name: str
+    email: str
+    is_private: bool
+    external_reference: str
+
+    @property
+    def metadata_table(self) -> str:
+        return "catalog_warehouse"
 
 
 def list_warehouses_by_id(ids: Sequence[UUID]) -> dict[UUID, WarehouseRow]:
