@@ -14,8 +14,8 @@ from commerce.db.scope import ScopeError, current_scope
 from commerce.errors import DomainError
 from commerce.webhooks.events import ANY, BY_TYPE, EVENTS, LATER
 from commerce.webhooks.models import Delivery, Webhook
+from commerce.webhooks.payloads import check_subscription
 from commerce.webhooks.sending import SendError, allow_list, check_headers, check_url
-from commerce.webhooks.subscriptions import check_subscription
 from commerce.webhooks.targets import check_entries
 from tenants import operations as tenants
 from tenants import queries as tenant_queries
