@@ -63,6 +63,10 @@ class Order:
     is_ranked: bool = False
 
 
+def _relevance_name(words: int, by_level: bool) -> str:
+    return f"RELEVANCE {words}{' BY LEVEL' * by_level}"
+
+
 def _relevance(source: str) -> Order:
     keys = ("o.band", "o.stocked", "o.score", "o.product_id")
     return Order(keys=keys, kinds=(int, int, float, UUID), source=source, product="o.product_id", is_ranked=True)
@@ -107,8 +111,12 @@ ORDERS = {
         needs=("group",),
         product="o.product_id",
     ),
-    "RELEVANCE": _relevance(search_query.RANKED),
-    "RELEVANCE BY LEVEL": _relevance(search_query.RANKED_BY_LEVEL),
+    # RELEVANCE, for searches that rank so many words.
+    **{
+        _relevance_name(words, by_level): _relevance(search_query.ranked(words, by_level=by_level))
+        for words in range(1, search_query.MOST_TOKENS + 2)
+        for by_level in (False, True)
+    },
 }
 
 
@@ -154,6 +162,7 @@ def get_page(wanted: ProductList, page: PageRequest) -> Page[ProductRow]:
 
     A search is one more, and the total.
     """
+    wanted = _named(wanted)
     start = _start(wanted, page)
     wanted = _searched(wanted)
     few = _few_members(wanted)
@@ -174,11 +183,18 @@ def _found_in_order(
     return _read(_by_level(wanted), page, start, few, None)[None]
 
 
+def _named(wanted: ProductList) -> ProductList:
+    """Return the list with the order RELEVANCE named after what its search ranks."""
+    if wanted.search is None:
+        return wanted
+    return replace(wanted, order=_relevance_name(len(wanted.search.ranked), False))
+
+
 def _by_level(wanted: ProductList) -> ProductList:
     """Return the list in the same order, beyond the sample too."""
     if wanted.search is None or not wanted.search.level:
         return wanted
-    return replace(wanted, order="RELEVANCE BY LEVEL")
+    return replace(wanted, order=_relevance_name(len(wanted.search.ranked), True))
 
 
 def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -> dict[UUID, Page[ProductRow]]:
@@ -186,6 +202,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
 
     At most three statements for all of them, and two more for the totals.
     """
+    wanted = _named(wanted)
     start = _start(wanted, page)
     wanted = _by_level(_searched(wanted))
     in_order = wanted.order == "POSITION" and wanted.group is None  # the order itself reads the group's members
@@ -263,7 +280,7 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     picked = [] if by_parent else [named[name] for name in order.needs]
     ranked = []
     if order.is_ranked and wanted.search is not None:
-        by_level = wanted.order == "RELEVANCE BY LEVEL"
+        by_level = wanted.order.endswith("BY LEVEL")
         ranked = search_query.parameters(wanted.search, wanted.channel.id, by_level=by_level)
     if members is not None:
         return [*members.params, *shown, *ranked, *picked]

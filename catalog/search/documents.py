@@ -16,6 +16,10 @@ from commerce.db.scope import current_scope, current_tenant_id
 MOST_WORDS = 1_500
 MOST_RANKED = 120
 MOST_CODES = 50
+# The words at the beginning of a name weigh more than those that follow.
+BEGIN = 6
+# Values of so many words count more where they are all that was asked for.
+WHOLE = 2
 # The highest level of the samples, and the quality that raises a product by one.
 HIGHEST = 16
 GOOD = 5.0
@@ -143,28 +147,40 @@ def _parts(texts: Texts) -> list[list[Token]]:
 def _document(
     marks: Marks, texts: Texts, parts: Sequence[Sequence[Token]], known: Mapping[str, str | None]
 ) -> _Document:
-    codes = [code(text) for text in texts.codes]
+    codes = list(dict.fromkeys(filter(None, map(code, texts.codes))))
     words = dict.fromkeys([*map(marks.code, codes), *(marks.level(n + 1) for n in range(_level(texts)))])
     ranked: dict[str, list[str]] = {f"#{one}": ["1A"] for one in codes[:MOST_CODES]}
     position = 0
-    for weight, part in zip("ABCD", parts, strict=True):
-        for token in part:
+    for field, part in zip("ABCD", parts, strict=True):
+        for number, token in enumerate(part):
             position += 1
+            weight = "B" if field == "A" and number >= BEGIN else "AC"[field == "B"] if field in "AB" else "D"
             for term in token.terms:
-                stem = known.get(term, term) or (term if weight == "A" else "")
+                stem = known.get(term, term) or (term if field == "A" else "")
                 if not stem:
                     continue
                 words[marks.word(stem)] = None
-                if weight != "D" and position <= MOST_RANKED:
+                if field != "D" and position <= MOST_RANKED:
                     ranked.setdefault(stem, []).append(f"{position}{weight}")
         position += 5  # nothing is near to what stands in another field
         if len(words) > MOST_WORDS:
             break
+    for text in texts.kinds:
+        whole = whole_value(tokens(text), known)
+        if whole:
+            ranked.setdefault(whole, ["1A"])
     return _Document(
         texts,
         " ".join(f"'{word}'" for word in list(words)[:MOST_WORDS]),
         " ".join(f"'{stem}':{','.join(places)}" for stem, places in ranked.items() if stem),
     )
+
+
+def whole_value(words: Sequence[Token], known: Mapping[str, str | None]) -> str:
+    """Return the mark of a whole value, such as a brand or a category, of few words; "" for a longer one."""
+    if not 0 < len(words) <= WHOLE:
+        return ""
+    return "=" + " ".join(known.get(token.ways[0][0], "") or token.ways[0][0] for token in words)
 
 
 def _level(texts: Texts) -> int:

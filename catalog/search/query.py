@@ -5,9 +5,10 @@ nothing is found, words that no document has are taken for typing errors, then t
 word, and at last one word after the other may be missing.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from catalog.search import vocabulary
@@ -16,6 +17,10 @@ from catalog.search.stems import stems
 from catalog.search.words import Token, code, tokens
 from commerce.db.rows import fetch
 
+# What a word that is in no more than one document weighs; one that is in ten times as many weighs one less.
+RARE = 5.0
+# What a whole value weighs that is all that was asked for, as a brand or category; all words in the name; quality.
+WHOLE_VALUE, NAMED, QUALITY = 1.0, 1.0, 0.05
 # Words of a query that are looked at.
 MOST_TOKENS = 10
 # Part numbers are found by so many of their first characters.
@@ -37,12 +42,13 @@ _NOTHING = "'-'"
 class Search:
     """A search that can be run: texts of PostgreSQL's tsquery.
 
-    `found` tells the documents, `ranked` the plain words that ranking weighs, `named` the same such that all must be
-    in the name, `coded` the part numbers that come first. With a `level`, hits of this level come first.
+    `found` tells the documents; `ranked` are the words that ranking weighs, each with its weight, `named` the same
+    such that all must be in the name, `coded` the part numbers that come first. With a `level`, hits of this level
+    come first.
     """
 
     found: str
-    ranked: str
+    ranked: tuple[tuple[float, str], ...]
     named: str
     coded: str
     level: str = ""
@@ -55,11 +61,13 @@ class Search:
 
 _COUNT = f"""
 SELECT (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMIT {ENOUGH}) few),
-       (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMIT %s) sample)
+       (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMIT %s) sample),
+       ARRAY(SELECT (SELECT w.documents FROM catalog_searchword w WHERE w.language = %s AND w.word = k.word LIMIT 1)
+             FROM unnest(%s::text[]) WITH ORDINALITY AS k(word, n) ORDER BY k.n)
 """
 
 
-NOTHING = Search(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+NOTHING = Search(_NOTHING, ((1.0, _NOTHING),), _NOTHING, _NOTHING)
 
 
 def make_search(text: str, language: str) -> Search:
@@ -80,7 +88,10 @@ class _Maker:
         self.tokens = [token for token in typed if any(known[term] for term in token.ways[0])] or list(typed)
         self.ways = [[self._stemmed(way, known) for way in token.ways] for token in self.tokens]
         self.codes = [self._codes(token) for token in self.tokens]
+        whole = code(text)
+        self.whole = whole if len(whole) >= SHORTEST_CODE and any(map(str.isdigit, whole)) else ""
         self.begun = ""
+        self.counts: list[int | None] = []
 
     def make(self) -> Search:
         groups = self._groups()
@@ -89,10 +100,10 @@ class _Maker:
             mended = self._mend()
             again = self._counted(self._all(self._groups())) if mended else None
             search = again or search
-        if search is None and len(self.tokens) > 1:
+        if (search is None and len(self.tokens) > 1) or (search and search[1] < ENOUGH and len(self.tokens) > 2):
             groups = self._groups()
-            search = self._counted(_any(" & ".join(some) for some in combinations(groups, len(groups) - 1)))
-            search = search or self._counted(_any(groups))
+            wider = self._counted(_any(_every(some) for some in combinations(groups, len(groups) - 1)))
+            search = wider or search or self._counted(_any(groups))
         return search[0] if search else NOTHING
 
     def _stemmed(self, way: Iterable[str], known: dict[str, str | None]) -> tuple[str, ...]:
@@ -118,17 +129,15 @@ class _Maker:
 
     def _all(self, groups: Sequence[str]) -> str:
         """Return the condition that all words are there, or that the whole text is a part number with spaces in it."""
-        whole = code(self.text)
         found = " & ".join(groups)
-        if len(groups) > 1 and len(whole) >= SHORTEST_CODE and any(letter.isdigit() for letter in whole):
-            return f"({found}) | {_quoted(self.marks.code(whole))}"
-        return found
+        return f"({found}) | {_quoted(self.marks.code(self.whole))}" if self.whole and len(groups) > 1 else found
 
     def _counted(self, found: str) -> tuple[Search, int] | None:
         """Return the search and how many it finds, ENOUGH at most; None where it finds nothing."""
         sample = f"({found}) & {_quoted(self.marks.level(_GUESSED_AT))}"
         most = MOST_RANKED >> _GUESSED_AT
-        few, sampled = fetch(_COUNT, [found, sample, MOST_RANKED * 4])[0]
+        typed = [token.text for token in self.tokens]
+        few, sampled, self.counts = fetch(_COUNT, [found, sample, MOST_RANKED * 4, self.language, typed])[0]
         if not few:
             return None
         level = 0
@@ -137,16 +146,30 @@ class _Maker:
         return self._search(found, level), few
 
     def _search(self, found: str, level: int) -> Search:
-        plain = [[_every(map(_quoted, way)) for way in ways] for ways in self.ways]
-        named = [_any(_every(f"{_quoted(stem)}:A" for stem in way) for way in ways) for ways in self.ways]
-        codes = [typed for typed in (*self.codes, code(self.text)) if typed]
+        named = [_any(_every(f"{_quoted(stem)}:AB" for stem in way) for way in ways) for ways in self.weighed]
+        codes = [typed for typed in (*self.codes, self.whole) if typed]
         return Search(
             found=found,
-            ranked=_any(way for ways in plain for way in ways),
+            ranked=tuple(self._ranked()),
             named=" & ".join(named),
             coded=_any(_quoted(f"#{typed}") for typed in dict.fromkeys(codes)) if codes else _NOTHING,
             level=_quoted(self.marks.level(level)) if level else "",
         )
+
+    @property
+    def weighed(self) -> list[list[tuple[str, ...]]]:
+        """Each word as a whole and what else it may mean, without its parts, which stand anywhere."""
+        parts = [max(len(token.ways) - 1, 0) for token in self.tokens]
+        return [[ways[0], *ways[1 + count :]] for ways, count in zip(self.ways, parts, strict=True)]
+
+    def _ranked(self) -> Iterator[tuple[float, str]]:
+        """Yield each word with its weight: the rarer a word, the more it tells."""
+        for ways, documents in zip(self.weighed, self.counts, strict=True):
+            weight = RARE - math.log10(min(max(documents or 1, 1), vocabulary.FREQUENT))
+            yield weight, _any(_every(map(_quoted, way)) for way in ways)
+        firsts = [ways[0][0] for ways in self.ways]
+        wholes = [*firsts, *map(" ".join, pairwise(firsts))]
+        yield WHOLE_VALUE, _any(_quoted(f"={whole}") for whole in wholes)
 
     def _mend(self) -> bool:
         """Add what words may mean that hardly any document has; tell whether there is anything."""
@@ -155,9 +178,10 @@ class _Maker:
             " FROM unnest(%s::text[]) WITH ORDINALITY AS q(text, n) ORDER BY q.n",
             [self._groups()],
         )
+        typed = vocabulary.known_words(self.language, [token.text for token in self.tokens])
         added = False
         for number, (_, count) in enumerate(counts):
-            if count < ENOUGH:
+            if count < ENOUGH or (self.tokens[number].is_word and self.tokens[number].text not in typed):
                 added |= self._mend_one(number, count)
         return added
 
@@ -187,24 +211,27 @@ def _any(parts: Iterable[str]) -> str:
 
 
 # The hits with what they are ordered by, as `o`. Parameters: channel, then those of `_SCORE`, then the hits.
-_SCORE = """(head @@ %s::tsquery)::int * 100
-    + ts_rank('{0.05, 0.15, 0.4, 1}', head, %s::tsquery) + (head @@ %s::tsquery)::int + quality * 0.01"""
+_SCORE = "(head @@ %s::tsquery)::int * 100 + (head @@ %s::tsquery)::int * {named} + quality * {quality}"
+_WORD = "%s::float4 * ts_rank('{0.05, 0.4, 0.5, 1}', head, %s::tsquery)"
 
 
-def ranked(band: str) -> str:
-    """Return the table of the hits with what they are ordered by, as `o`; `band` is SQL for what comes first."""
+def ranked(words: int, *, by_level: bool) -> str:
+    """Return the table of the hits with what they are ordered by, as `o`, for a search that ranks so many words.
+
+    `band` is 1 for hits of the level that comes first, and for all where no level is told from the others.
+    """
+    score = " + ".join([_SCORE.format(named=NAMED, quality=QUALITY), *[_WORD] * words])
+    band = "(words @@ %s::tsquery)::int" if by_level else "1"
     return f"""(
-  SELECT product_id, {band} AS band, (NOT %s::uuid = ANY(sold_out_in))::int AS stocked, ({_SCORE})::float8 AS score
+  SELECT product_id, {band} AS band, (NOT %s::uuid = ANY(sold_out_in))::int AS stocked, ({score})::float8 AS score
   FROM {HITS} WHERE words @@ %s::tsquery) o"""
 
 
-RANKED, RANKED_BY_LEVEL = ranked("1"), ranked("(words @@ %s::tsquery)::int")
-
-
 def parameters(search: Search, channel: Any, *, by_level: bool) -> list[Any]:
-    """Return the parameters of RANKED, where a level alone is asked for, or of RANKED_BY_LEVEL."""
+    """Return the parameters of `ranked`; without `by_level` they ask for the hits of the search's level alone."""
+    words = [part for word in search.ranked for part in word]
     found = search.found if by_level else search.of_level
-    return [*([search.level] if by_level else []), channel, search.coded, search.ranked, search.named, found]
+    return [*([search.level] if by_level else []), channel, search.coded, search.named, *words, found]
 
 
 def members() -> tuple[str, str]:

@@ -9,9 +9,8 @@ from catalog.search.stems import configuration, stems
 from catalog.search.texts import list_languages
 from commerce.db.rows import fetch
 
-# Words that are counted by one statement, and how far: from there on a word is simply frequent.
+# Words that are counted by one statement.
 BATCH = 500
-FREQUENT = 1000
 
 _LANGUAGES = """
 SELECT l.code, (SELECT count(*) FROM catalog_searchdocument d WHERE d.language = l.code),
@@ -47,7 +46,9 @@ class Status:
 def read_status() -> Status:
     """Return the state of the search of the scope's tenant. Two statements."""
     rows = fetch(_LANGUAGES, [list_languages()])
-    return Status(*fetch(_TOTALS)[0], [LanguageStatus(*row, configuration(row[0])) for row in rows])
+    languages = [LanguageStatus(code, documents, words, configuration(code)) for code, documents, words in rows]
+    products, fragments, pending, oldest = fetch(_TOTALS)[0]
+    return Status(products, fragments, pending, oldest, languages)
 
 
 def recount_words() -> None:
@@ -57,5 +58,5 @@ def recount_words() -> None:
         while words := [row[0] for row in fetch(_WORDS, [language, last, BATCH])]:
             known = stems(language, words)
             queries = [f"'{marks.word(known[word] or word)}'" for word in words]
-            vocabulary.recount(language, words, queries, FREQUENT)
+            vocabulary.recount(language, words, queries, vocabulary.FREQUENT)
             last = words[-1]

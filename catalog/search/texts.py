@@ -136,10 +136,13 @@ class _Facts:
         made.traits += [variant[1] for variant in self.variants if variant[1]]
         made.rest = [rich_words(own[1] or description), own[2] or seo_title, own[3] or seo_description]
         made.quality = (3.0 if rating is None else rating) + 0.5 * has_media + 0.5 * bool(made.rest[0])
+        made.quality -= min(len(made.name), 200) / 100  # names that say little else
         return made
 
     def _codes(self, reference: str | None) -> list[str]:
-        found = [reference, *(code for variant in self.variants for code in variant[2:])]
+        found = [reference]
+        for _, _, sku, gtin, own in self.variants:
+            found += [sku, gtin, gtin and gtin.lstrip("0"), own]  # a GTIN begins with zeros or not (GS1)
         return [code for code in found if code]
 
 

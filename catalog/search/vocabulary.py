@@ -23,6 +23,8 @@ SHORTEST = 4
 LONGEST = 30
 # Longer than this many candidates, the list of what may be meant is cut: they all share a fragment, and few are near.
 MOST_CANDIDATES = 200
+# How far documents are counted: from there on a word is simply frequent.
+FREQUENT = 1000
 # So many words at most stand for a mistyped one.
 MOST_MEANT = 5
 
