@@ -7,19 +7,15 @@ from pathlib import PurePath
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
-from PIL import Image, UnidentifiedImageError
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 
+from catalog.operations import stored_name
 from catalog.values import check_editorjs, editorjs
+from commerce import pictures
 from commerce.errors import DomainError
 from commerce.money import currency_digits
-
-# What Pillow calls the format → the ending that browsers and storages know it by.
-IMAGE_ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "AVIF": ".avif"}
-FORMATS = [name for name in IMAGE_ENDINGS if name != "MPO"]  # which is opened as the JPEG that it begins with
-MOST_IMAGE_BYTES = 10 * 1024 * 1024
-MOST_IMAGE_PIXELS = 50_000_000
 
 
 class RichTextField(forms.CharField):
@@ -76,29 +72,29 @@ class MoneyField(forms.DecimalField):
 
 
 class PictureField(forms.FileField):
-    """A picture, checked by its content; its name gets the ending of what it really is."""
+    """A picture, looked at and cleaned; it is stored by a name that says what it is and that no other file has."""
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         file = super().clean(data, initial)
-        if isinstance(file, UploadedFile):
-            file.name = f"{PurePath(file.name or '').stem[:100] or 'picture'}{_ending(file)}"
-        return file
+        return _checked_picture(file) if isinstance(file, UploadedFile) else file
 
 
-def _ending(file: Any) -> str:
-    if (file.size or 0) > MOST_IMAGE_BYTES:
-        raise ValidationError(f"The file has {file.size:,} bytes; at most {MOST_IMAGE_BYTES:,} are taken.")
+def _checked_picture(file: Any) -> Any:
+    most = settings.MEDIA_MOST_BYTES
+    if (file.size or 0) > most:  # which are not even read
+        raise ValidationError(
+            f"{file.name}: it has {file.size:,} bytes; at most {settings.MEDIA_MOST_BYTES:,} are taken."
+        )
+    file.seek(0)
     try:
-        file.seek(0)
-        with Image.open(file, formats=FORMATS) as image:
-            pixels, ending = image.width * image.height, IMAGE_ENDINGS[image.format or ""]
-            if pixels > MOST_IMAGE_PIXELS:
-                raise ValidationError(f"The picture has {pixels:,} pixels; at most {MOST_IMAGE_PIXELS:,} are taken.")
-            image.verify()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValidationError(f"The picture has more than {MOST_IMAGE_PIXELS:,} pixels.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError) as error:
-        raise ValidationError("This is no picture: JPEG, PNG, GIF, WebP and AVIF are taken.") from error
-    finally:
-        file.seek(0)
-    return ending
+        picture = pictures.check(
+            file.read(),
+            name=file.name or "",
+            content_type=file.content_type or "",
+            most_bytes=most,
+            most_pixels=settings.MEDIA_MOST_PIXELS,
+        )
+    except DomainError as error:
+        raise ValidationError(error.message) from error
+    name = PurePath(stored_name("", file.name or "", picture.ending)).name
+    return SimpleUploadedFile(name, picture.data, picture.content_type)

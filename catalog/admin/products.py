@@ -28,6 +28,7 @@ from catalog.models import (
     VariantPrice,
     Warehouse,
 )
+from commerce.graphql.ids import to_global_id
 from commerce.money import from_minor
 from tenants import queries as tenants_queries
 from tenants.admin.base import TenantAdmin
@@ -182,7 +183,7 @@ class MediaInline(CatalogTabular):
 
     @admin.display(description="")
     def preview(self, media: Media) -> str:
-        address = media.file.url if media.file else media.url
+        address = f"/thumbnail/{to_global_id('ProductMedia', media.pk)}/128/" if media.file else media.url
         if not address or media.type != Media.Type.IMAGE:
             return ""
         return format_html('<img src="{}" alt="" loading="lazy" class="preview">', address)

@@ -49,11 +49,6 @@ def _remove(names: Collection[str]) -> None:
     files.remove([one for name in names for one in (name, *possible_names(name))])
 
 
-def count_released() -> int:
-    """Return how many files of the scope's tenant are to be deleted."""
-    return ReleasedFile.objects.count()
-
-
 def forget_uploads(*, now: datetime) -> int:
     """Forget the scope's tenant's uploads whose time is over, releasing what they brought; return how many."""
     over = list(Upload.objects.filter(expires_at__lt=now).order_by("expires_at")[:1000])

@@ -89,7 +89,7 @@ def test_what_follows_the_end_is_cut_off():
         assert b"trailing" not in cleaned
 
 
-# --- What is refused, each with its reason and a remedy -----------------------------------------------------------------
+# --- What is refused, each with its reason and a remedy --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_not_many_are_looked_at_at_once(monkeypatch):
     assert check(picture(), name="x.png").width == 400
 
 
-# --- Smaller ------------------------------------------------------------------------------------------------------------
+# --- Smaller ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("source", ENDINGS)
