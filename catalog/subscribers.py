@@ -3,8 +3,8 @@
 import logging
 import time
 
+from catalog.files import tasks as files
 from catalog.search import pending, tasks
-from catalog.tasks import delete_files
 from commerce.outbox import EventRecord, subscribe
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def _delete_files(event: EventRecord) -> None:
         _told.clear()
     _told[event.tenant_id] = now
     try:
-        delete_files.apply_async(kwargs={"tenant_id": event.tenant_id}, countdown=1.0, retry=False)
+        files.wake(event.tenant_id, after=1.0)
     except Exception:
         logger.warning("No worker was told of files to be deleted; beat finds them.", exc_info=True)
 

@@ -22,7 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 # The tasks that have no tenant, and why not.
 PLATFORM_TASKS = {
     "commerce.idempotency.tasks.prune": "visits every tenant, each in a scope of its own",
-    "catalog.tasks.sweep_files": "visits every tenant, each in a scope of its own",
+    "catalog.files.tasks.sweep_files": "visits every tenant, each in a scope of its own",
     "catalog.search.tasks.take_up": "visits every tenant, each in a scope of its own",
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
     "commerce.jobs.tasks.revive": "finds the silent jobs of all tenants, as the relay's role",
@@ -90,7 +90,7 @@ app.conf.update(
             "schedule": Every(600, offset=7 * 60),
         },
         "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": Every(3600, offset=17 * 60)},
-        "sweep-files": {"task": "catalog.tasks.sweep_files", "schedule": Every(300, offset=41)},
+        "sweep-files": {"task": "catalog.files.tasks.sweep_files", "schedule": Every(300, offset=41)},
         "take-up-search": {"task": "catalog.search.tasks.take_up", "schedule": Every(60, offset=23)},
         "deliver-webhooks": {"task": "commerce.webhooks.tasks.deliver", "schedule": Every(5)},
     },

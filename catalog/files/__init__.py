@@ -1,0 +1,1 @@
+"""Stored files in the background (`catalog.operations.files` has what is done)."""

@@ -1,0 +1,35 @@
+"""The workers' part of stored files: deleting what nothing names any longer."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from catalog import operations
+from catalog.queries.files import is_released
+from commerce.db.scope import tenant_scope
+from commerce.db.tasks import TenantWork, Work
+from commerce.outbox import queries as outbox_queries
+
+
+@shared_task(base=TenantWork, queue_name="bulk")
+def delete_files(*, tenant_id: int) -> int:
+    """Delete a tenant's files that no row names any longer; return how many. It may run twice."""
+    return operations.delete_released(tenant_id=tenant_id)
+
+
+@shared_task(base=Work, queue_name="bulk")
+def sweep_files() -> int:
+    """Forget uploads whose time is over, and have those files deleted of which nobody was told; return of how many."""
+    found = 0
+    for tenant_id in outbox_queries.list_tenant_ids():
+        with tenant_scope(tenant_id):
+            operations.forget_uploads(now=timezone.now())
+            is_waiting = is_released()
+        if is_waiting:
+            wake(tenant_id)
+            found += 1
+    return found
+
+
+def wake(tenant_id: int, *, after: float = 0.0) -> None:
+    """Tell a worker that files of a tenant are to be deleted. Losing it loses nothing: beat has all looked at."""
+    delete_files.apply_async(kwargs={"tenant_id": tenant_id}, countdown=after or None, retry=False)
