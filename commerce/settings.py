@@ -174,6 +174,23 @@ OUTBOX_BACKLOG_WAIT = env.float("OUTBOX_BACKLOG_WAIT", default=10.0)
 # Seconds that a relay has to end after SIGTERM: below the 30 that orchestrators wait before they kill.
 RELAY_STOP_PATIENCE = env.float("RELAY_STOP_PATIENCE", default=20.0)
 
+# --- E-mail: docs/webhooks.md ---------------------------------------------------------------------------
+
+# smtp://user:password@host:25, smtp+tls://…:587, smtp+ssl://…:465, consolemail:// (into the log) or filemail:////folder.
+# Without it no e-mail is sent.
+_mail_url = env.str("EMAIL_URL", default="consolemail://" if LOCAL else "")
+MAIL = bool(_mail_url)
+_mail = env.email_url_config(_mail_url or "dummymail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST") or "localhost", _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER") or "", _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="") or "commerce@localhost"
+if EMAIL_BACKEND.endswith("smtp.EmailBackend") and not env.str("EMAIL_FROM", default=""):
+    raise ImproperlyConfigured("EMAIL_URL names a mail server: EMAIL_FROM must say from whom the e-mails are.")
+
 # --- What operators see: docs/workers.md ------------------------------------------------------------------
 
 # Who may read /metrics, as `Authorization: Bearer <token>`; without a token there is no such page.

@@ -1,6 +1,6 @@
 """The admin's site: tenants' models alone, under the tenant's own name."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.apps import apps
@@ -9,6 +9,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from tenants.sign_in import refuse_sign_in
 
@@ -27,9 +28,14 @@ class TenantAdminConfig(AdminConfig):
         super().ready()
 
 
+# What staff are to see at once: each returns lines of HTML for whoever is signed in.
+NOTICES: list[Callable[[HttpRequest], Iterable[SafeString]]] = []
+
+
 class TenantAdminSite(admin.AdminSite):
     site_url = None
     index_title = "Overview"
+    index_template = "admin/tenants/index.html"
 
     def register(
         self, model_or_iterable: Any, admin_class: "type[admin.ModelAdmin[Any]] | None" = None, **options: Any
@@ -45,6 +51,11 @@ class TenantAdminSite(admin.AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = request.tenant.name  # type: ignore[attr-defined]
         return {**super().each_context(request), "site_title": name, "site_header": name}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the front page, and above all else what NOTICES have to say."""
+        notices = [line for notice in NOTICES for line in notice(request)]
+        return super().index(request, {**(extra_context or {}), "notices": notices})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the form of signing in, or sign in; those who try too often are refused."""

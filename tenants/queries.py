@@ -129,6 +129,13 @@ def list_permission_codes(user_id: UUID) -> list[str]:
     return sorted({code for codes in lists for code in codes})
 
 
+def list_staff_with(permission: str) -> list[tuple[UUID, str]]:
+    """Return the ids and e-mail addresses of the scope's tenant's active staff who have a permission, by address."""
+    groups = GroupMember.objects.filter(group__permissions__contains=[permission])
+    staff = User.objects.filter(is_active=True, is_staff=True, id__in=groups.values("user_id"))
+    return list(staff.order_by("email").values_list("id", "email"))
+
+
 class ChannelRow(NamedTuple):
     """A market of the tenant, as reads pass it on; with `shows_all` to someone who sees hidden things too."""
 

@@ -1,6 +1,7 @@
-"""What webhooks hear of: everything that has a name in the dialect; and apps that are to be installed."""
+"""What webhooks hear of: everything that has a name in the dialect; apps that are to be installed; their own pauses."""
 
 from commerce.outbox import EventRecord, subscribe, subscribe_batch
+from commerce.webhooks import owners
 from commerce.webhooks.fan_out import FanOut
 from commerce.webhooks.tasks import install_app, wake
 from tenants.operations import ORDERED
@@ -13,3 +14,4 @@ def _install(event: EventRecord) -> None:
 
 
 subscribe(ORDERED, _install)
+subscribe("webhooks.webhook.paused", owners.order)

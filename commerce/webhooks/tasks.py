@@ -12,10 +12,12 @@ from django.utils import timezone
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
 from commerce.outbox import queries as outbox_queries
-from commerce.webhooks import installing, operations
+from commerce.webhooks import installing, operations, owners
 from commerce.webhooks.claims import ALIAS
 from commerce.webhooks.delivering import Deliverer, Options
 from tenants import queries as tenant_queries
+
+__all__ = ["deliver", "install_app", "owners", "prune", "take_up_installations", "wake"]  # owners has a job
 
 BATCH = 5_000
 # Seconds after which a message that says "there is work" is no news any more: another one has been sent since.
