@@ -71,6 +71,19 @@ def relay(nothing_pending) -> Relay:
     return Relay(subscribers=subscribers)
 
 
+@pytest.fixture
+def bodies(relay, receiver):
+    """Return a function that has everything delivered, and returns the JSON bodies that arrived, by their type."""
+
+    def deliver() -> list[dict]:
+        relay.drain()
+        receiver.received.clear()
+        deliverer().run()
+        return sorted((got.json for got in receiver.received), key=lambda body: body.get("__typename", ""))
+
+    return deliver
+
+
 def deliverer(**options) -> Deliverer:
     """Return a deliverer that waits for nothing."""
     return Deliverer(replace(QUICK, timeouts=Timeouts(total=3), **options))

@@ -1,6 +1,5 @@
 """Bodies that subscription queries make: of every event type, with the app's permissions, the same bytes each time."""
 
-import pytest
 from django.utils import timezone
 from graphql import print_schema
 
@@ -18,7 +17,6 @@ from tenants import operations as tenant_operations
 from tenants.permissions import GRANTS
 from tests.factories import catalog as make
 from tests.factories.tenants import make_channel, make_staff
-from tests.webhooks.conftest import deliverer
 
 EVERYTHING = """
 subscription {
@@ -101,19 +99,6 @@ def listen(shop, url: str, query: str, *events: str, permissions=tuple(GRANTS), 
         app = tenant_operations.create_app(name="Listener", permissions=list(permissions))
         asked = Wanted(name="test", target_url=url, events=events or ("ANY_EVENTS",), query=query, **wanted)
         return operations.create_webhook(app_id=app.id, wanted=asked, permissions=permissions)
-
-
-@pytest.fixture
-def bodies(relay, receiver):
-    """Return a function that has everything delivered, and returns the JSON bodies that arrived since the last call."""
-
-    def deliver() -> list[dict]:
-        relay.drain()
-        receiver.received.clear()
-        deliverer().run()
-        return sorted((got.json for got in receiver.received), key=lambda body: body.get("__typename", ""))
-
-    return deliver
 
 
 def update(instance, **values) -> None:
