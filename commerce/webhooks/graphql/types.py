@@ -17,7 +17,7 @@ from commerce.graphql.paging import Page, PageRequest
 from commerce.graphql.scalars import DateTime, JSONString
 from commerce.graphql.schema import extend
 from commerce.webhooks import history
-from commerce.webhooks.events import ANY, EVENTS
+from commerce.webhooks.events import ANY, EVENTS, LATER
 from commerce.webhooks.history import AttemptRow, DeliveryRow, Narrowing, WebhookRow
 from commerce.webhooks.sync_events import SYNC_EVENTS
 from tenants import queries
@@ -30,9 +30,9 @@ def _names(name: str, members: Sequence[str]) -> Any:
     return graphene.Enum(name, [(member, member) for member in sorted(members)])
 
 
-WebhookEventTypeAsyncEnum = _names("WebhookEventTypeAsyncEnum", [ANY, *EVENTS])
+WebhookEventTypeAsyncEnum = _names("WebhookEventTypeAsyncEnum", [ANY, *EVENTS, *LATER])
 WebhookEventTypeSyncEnum = _names("WebhookEventTypeSyncEnum", [*SYNC_EVENTS])
-WebhookEventTypeEnum = _names("WebhookEventTypeEnum", [ANY, *EVENTS, *SYNC_EVENTS])
+WebhookEventTypeEnum = _names("WebhookEventTypeEnum", [ANY, *EVENTS, *LATER, *SYNC_EVENTS])
 
 # How the dialect calls what became of a delivery, and the statuses that it means by it.
 STATUSES = {"PENDING": ("pending",), "SUCCESS": ("delivered",), "FAILED": ("dead", "skipped")}
