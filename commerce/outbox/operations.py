@@ -25,13 +25,18 @@ ORDER BY nth
 """
 
 
-# An event's id begins with the milliseconds of its writing (RFC 9562), so that the key finds the old ones.
+# An event's id begins with the milliseconds of its writing (RFC 9562), so that the key finds the old ones. Each batch
+# begins where the one before it ended: what is deleted stays in the index until vacuum, and is not read again.
 _DELETE = """
-DELETE FROM outbox_event WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM outbox_event WHERE id < %s AND status = 'done' AND finished_at < %s
-    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-))
+WITH gone AS (
+    DELETE FROM outbox_event WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM outbox_event WHERE id > %s AND id < %s AND status = 'done' AND finished_at < %s
+        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )) RETURNING id
+)
+SELECT count(*), (SELECT id FROM gone ORDER BY id DESC LIMIT 1) FROM gone
 """
+_FIRST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,17 @@ def insert(events: Iterable[NewEvent], *, tenant_id: int, alias: str) -> list[UU
     return ids
 
 
-def delete_delivered_events(*, before: datetime, at_most: int) -> int:
-    """Delete the scope's tenant's events that were delivered before an instant, the oldest first; return how many."""
+def delete_delivered_events(*, before: datetime, at_most: int, after: UUID = _FIRST) -> tuple[int, UUID]:
+    """Delete the scope's tenant's events that were delivered before an instant, the oldest first.
+
+    Returns how many, and the id of the last one: the next batch is those `after` it.
+    """
     _, alias = _writing_scope()
     oldest_kept = UUID(int=int(before.timestamp() * 1000) << 80)
     with connections[alias].cursor() as cursor:
-        cursor.execute(_DELETE, [oldest_kept, before, at_most])
-        return int(cursor.rowcount)
+        cursor.execute(_DELETE, [after, oldest_kept, before, at_most])
+        count, last = cursor.fetchone()
+        return count, last or after
 
 
 def _writing_scope() -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Beat's work on the outbox."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
@@ -22,9 +23,9 @@ def prune() -> int:
     before = timezone.now() - timedelta(days=settings.OUTBOX_KEEP_DAYS)
     deleted = 0
     for tenant_id in queries.list_tenant_ids():
-        batch = BATCH
+        batch, last = BATCH, UUID(int=0)
         while batch == BATCH:
             with tenant_scope(tenant_id):
-                batch = operations.delete_delivered_events(before=before, at_most=BATCH)
+                batch, last = operations.delete_delivered_events(before=before, at_most=BATCH, after=last)
             deleted += batch
     return deleted

@@ -86,20 +86,34 @@ _LEASE = (
     "UPDATE webhooks_delivery SET leased_until = %(until)s, next_at = %(until)s WHERE ctid = ANY(%(places)s::tid[])"
 )
 
+# What cannot be sent before an object's oldest delivery is done with leaves the front of the queue, many at once, so
+# that of a flood of one object each is moved once, and not again and again by eights. Each becomes due when the one
+# before it is finished (_NEXT); the time is for those whose predecessor is deleted.
 # In a snapshot of its own: a worker that has finished the oldest one meanwhile has either been seen by now, or waits
-# for the lock on the one behind it, and makes it due then.
+# for the lock on the one behind it, and makes it due then. What another worker has locked is left to that one.
 _WAIT = """
 UPDATE webhooks_delivery d SET next_at = x.next_at FROM (
-    SELECT n.place, oldest.next_at
-    FROM unnest(%s::tid[], %s::integer[], %s::uuid[], %s::uuid[], %s::bigint[])
-         AS n (place, tenant_id, webhook_id, object_id, position)
+    SELECT behind.ctid, greatest(oldest.next_at, statement_timestamp() + interval '5 minutes') AS next_at
+    FROM (
+        SELECT tenant_id, webhook_id, object_id, min(position) AS position
+        FROM unnest(%s::integer[], %s::uuid[], %s::uuid[], %s::bigint[])
+             AS n (tenant_id, webhook_id, object_id, position)
+        GROUP BY tenant_id, webhook_id, object_id
+    ) n
     CROSS JOIN LATERAL (
         SELECT o.position, o.next_at FROM webhooks_delivery o
         WHERE o.tenant_id = n.tenant_id AND o.webhook_id = n.webhook_id AND o.object_id = n.object_id
           AND o.finished_at IS NULL
         ORDER BY o.position LIMIT 1
-    ) oldest WHERE oldest.position < n.position
-) x WHERE d.ctid = x.place AND d.next_at < x.next_at
+    ) oldest
+    CROSS JOIN LATERAL (
+        SELECT o.ctid FROM webhooks_delivery o
+        WHERE o.tenant_id = n.tenant_id AND o.webhook_id = n.webhook_id AND o.object_id = n.object_id
+          AND o.finished_at IS NULL AND o.position >= n.position
+        ORDER BY o.position LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    ) behind
+    WHERE oldest.position < n.position
+) x WHERE d.ctid = x.ctid AND d.next_at <= statement_timestamp()
 """
 
 # What is leased, and what is unfinished, is pending: to say so would let the planner walk the index of all that is.
@@ -306,7 +320,7 @@ def claim(*, after: int, limits: Limits, held: Collection[Claimed], lease: timed
         if free:
             cursor.execute(_LEASE, {"until": until, "places": [row[0] for row in free]})
         if waiting:
-            cursor.execute(_WAIT, [[row[column] for row in waiting] for column in (0, 1, 3, 7, 9)])
+            cursor.execute(_WAIT, [[row[column] for row in waiting] for column in (1, 3, 7, 9)])
     return Batch([_claimed(row, until) for row in free], moved=True)
 
 

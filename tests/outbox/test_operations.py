@@ -125,19 +125,23 @@ def test_old_delivered_events_are_deleted_and_no_others(tenant, other_tenant):
     _finish(other_tenant, foreign, "done", now - 9 * day)
 
     with tenant_scope(tenant.id):
-        assert operations.delete_delivered_events(before=now - 7 * day, at_most=100) == 1
+        assert operations.delete_delivered_events(before=now - 7 * day, at_most=100)[0] == 1
         assert set(Event.objects.values_list("id", flat=True)) == {late, waiting, dead, fresh}
     assert get_event(other_tenant, foreign).status == "done"
 
 
 def test_deleting_stops_at_the_number_given(tenant):
     now = timezone.now()
-    for _ in range(3):
-        _finish(tenant, _old_event(tenant, now - timedelta(days=10)), "done", now - timedelta(days=10))
+    old = [_old_event(tenant, now - timedelta(days=10, hours=-number)) for number in range(4)]
+    for event_id in old:
+        _finish(tenant, event_id, "done", now - timedelta(days=10))
+    before = now - timedelta(days=7)
 
     with tenant_scope(tenant.id):
-        assert operations.delete_delivered_events(before=now - timedelta(days=7), at_most=2) == 2
-        assert operations.delete_delivered_events(before=now - timedelta(days=7), at_most=2) == 1
+        assert operations.delete_delivered_events(before=before, at_most=2) == (2, old[1])
+        assert operations.delete_delivered_events(before=before, at_most=2, after=old[2]) == (1, old[3])
+        assert operations.delete_delivered_events(before=before, at_most=2, after=old[3]) == (0, old[3])
+        assert operations.delete_delivered_events(before=before, at_most=2) == (1, old[2])
 
 
 def _old_event(shop, written_at) -> UUID:
