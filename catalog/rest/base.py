@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -46,6 +47,9 @@ class CatalogResource(ShopView, Resource):
 
     def erase(self, instance: Any) -> None:
         operations.delete(instance, now=self.now, actor=self.actor)
+
+    def explain(self, error: Exception, instance: Any) -> Exception:
+        return operations.explain(error, instance) if isinstance(error, IntegrityError) else error
 
     @property
     def channels(self) -> Mapping[UUID, str]:

@@ -28,7 +28,6 @@ _STOCK_WRITE = Need("stock:write", ("MANAGE_PRODUCTS",))
         "oneOf": [
             {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"},
             {"type": "number", "minimum": 0, "maximum": 999_999_999_999},
-            {"type": "null"},
         ],
         "description": 'An amount in major units of the currency, shown as text: "12.50".',
     }

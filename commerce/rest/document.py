@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.views.decorators.http import require_safe
@@ -66,7 +65,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(html)
 
 
-def nothing(request: HttpRequest, path: str = "") -> HttpResponseBase:
+def nothing(request: HttpRequest) -> HttpResponse:
     """Answer that there is nothing at an address below /api/."""
     message = f"There is nothing at {request.path[:200]}: {SCHEMA} has all addresses."
     return Problem.of(404, "NOT_FOUND", message).response()

@@ -80,6 +80,10 @@ class Resource(View):
         """Delete an object. Raises DomainError."""
         raise NotImplementedError
 
+    def explain(self, error: Exception, instance: Any) -> Exception:
+        """Return what to tell of an exception that a row's object has met."""
+        return error
+
     # --- Reading ------------------------------------------------------------------------------------------------
 
     def list(self, request: Request) -> HttpResponse:
@@ -174,6 +178,7 @@ class Resource(View):
         return found[0]
 
     def _write_one(self, change: Change) -> Any:
+        steps.resolve(self.serializer, [change])
         self._prepare([change], self.serializer)
         if change.problem is None:
             self._save([change])
@@ -182,7 +187,6 @@ class Resource(View):
         return self.rows().get(id=change.instance.id)
 
     def _prepare(self, changes: Sequence[Change], serializer: RowSerializer) -> None:
-        steps.resolve(serializer, changes)
         steps.require(serializer, changes)
         for change in sound(changes):
             steps.apply(self.model, serializer, change, self.fixed)
@@ -197,7 +201,7 @@ class Resource(View):
                 self.save(changes)
         except (DomainError, IntegrityError, DataError) as error:
             if len(changes) == 1:
-                changes[0].refuse(error)
+                changes[0].refuse(self.explain(error, changes[0].instance))
                 return
             middle = len(changes) // 2
             self._save(changes[:middle])
