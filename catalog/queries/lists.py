@@ -68,8 +68,8 @@ def _relevance_name(words: int, by_level: bool) -> str:
 
 
 def _relevance(source: str) -> Order:
-    keys = ("o.band", "o.stocked", "o.score", "o.product_id")
-    return Order(keys=keys, kinds=(int, int, float, UUID), source=source, product="o.product_id", is_ranked=True)
+    keys = ("o.tier", "o.score", "o.product_id")
+    return Order(keys=keys, kinds=(int, float, UUID), source=source, product="o.product_id", is_ranked=True)
 
 
 ORDERS = {
@@ -176,7 +176,7 @@ def _found_in_order(
 ) -> list["_Placed"]:
     """Return the rows of a page; of too many hits those of the sample alone, as long as these fill it."""
     is_in_sample = wanted.search is not None and wanted.search.level and few is None and not page.backwards
-    if is_in_sample and wanted.descending and (start is None or start[0] == 1):
+    if is_in_sample and wanted.descending and (start is None or start[0] >= search_query.FIRST):
         found = _read(wanted, page, start, None, None)[None]
         if len(found) > page.limit:
             return found

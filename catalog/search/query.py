@@ -21,6 +21,8 @@ from commerce.db.rows import fetch
 RARE = 5.0
 # What a whole value weighs that is all that was asked for, as a brand or category; all words in the name; quality.
 WHOLE_VALUE, NAMED, QUALITY = 1.0, 1.0, 0.05
+# The lowest tier of the hits that come first.
+FIRST = 2
 # Words of a query that are looked at.
 MOST_TOKENS = 10
 # Part numbers are found by so many of their first characters.
@@ -211,19 +213,21 @@ def _any(parts: Iterable[str]) -> str:
 
 
 # The hits with what they are ordered by, as `o`. Parameters: channel, then those of `_SCORE`, then the hits.
-_SCORE = "(head @@ %s::tsquery)::int * 100 + (head @@ %s::tsquery)::int * {named} + quality * {quality}"
+_SCORE = """CASE WHEN head @@ %s::tsquery THEN 100::float8 ELSE 0 END
+    + CASE WHEN head @@ %s::tsquery THEN {named}::float8 ELSE 0 END + quality * {quality}::float8"""
 _WORD = "%s::float4 * ts_rank('{0.05, 0.4, 0.5, 1}', head, %s::tsquery)"
 
 
 def ranked(words: int, *, by_level: bool) -> str:
     """Return the table of the hits with what they are ordered by, as `o`, for a search that ranks so many words.
 
-    `band` is 1 for hits of the level that comes first, and for all where no level is told from the others.
+    `tier` is 3 for hits of the level that comes first, and for all where no level is told from the others, and 1 for
+    others; it is 1 less for what is sold out in the channel.
     """
     score = " + ".join([_SCORE.format(named=NAMED, quality=QUALITY), *[_WORD] * words])
-    band = "(words @@ %s::tsquery)::int" if by_level else "1"
+    first = "CASE WHEN words @@ %s::tsquery THEN 3 ELSE 1 END" if by_level else "3"
     return f"""(
-  SELECT product_id, {band} AS band, (NOT %s::uuid = ANY(sold_out_in))::int AS stocked, ({score})::float8 AS score
+  SELECT product_id, {first} - (%s::uuid = ANY(sold_out_in))::int AS tier, ({score})::float8 AS score
   FROM {HITS} WHERE words @@ %s::tsquery) o"""
 
 
