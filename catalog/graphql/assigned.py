@@ -10,6 +10,7 @@ from catalog.graphql.attributes import Attribute, value_file
 from catalog.graphql.loading import (
     load_categories,
     load_collections,
+    load_pages,
     load_products,
     load_variants_by_id,
     rich_text,
@@ -312,6 +313,8 @@ def _referred(info: Info[ShopContext], kind: str, rows: Sequence[Assignment]) ->
             loaded = load_variants_by_id(context, pairs)
         case "Collection":
             loaded = load_collections(context, pairs)
+        case "Page":
+            loaded = load_pages(context, pairs)
         case _:
             loaded = load_categories(context, [key for _, key in pairs])
     found = iter(loaded)
@@ -355,6 +358,7 @@ _KINDS = {
     "ProductVariant": "catalog.graphql.products.ProductVariant",
     "Category": "catalog.graphql.groups.Category",
     "Collection": "catalog.graphql.groups.Collection",
+    "Page": "catalog.graphql.pages.Page",
 }
 _REFERENCES = {
     (many, kind): _reference_type(kind, path, many=many) for many in (False, True) for kind, path in _KINDS.items()
@@ -398,6 +402,32 @@ def assigned(assignments: Sequence[Assignment]) -> list[Assignment]:
         if row is not None:
             found.append(row(*assignment))
     return found
+
+
+def named(assignments: Sequence[Assignment], slug: str) -> Assignment | None:
+    """Return the attribute of this slug as a row of its concrete type, or None."""
+    found = assigned([assignment for assignment in assignments if assignment.attribute.slug == slug])
+    return found[0] if found else None
+
+
+def assigned_field() -> graphene.Field:
+    """Declare the field `assignedAttribute` of a type."""
+    return graphene.Field(
+        AssignedAttribute,
+        slug=graphene.String(required=True, description="The attribute's slug."),
+        description="One attribute with its value, null where the object has no such attribute.",
+    )
+
+
+def assigned_list(**arguments: Any) -> graphene.List:
+    """Declare the field `assignedAttributes` of a type, with other arguments than `limit` if any."""
+    return graphene.List(
+        graphene.NonNull(AssignedAttribute),
+        required=True,
+        **arguments,
+        limit=graphene.Int(default_value=MAX_VALUES, description="How many at most."),
+        description="The attributes with their values.",
+    )
 
 
 def _row_of(assignment: Assignment) -> type[Assignment] | None:

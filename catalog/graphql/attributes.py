@@ -52,6 +52,16 @@ class AttributeTypeEnum(graphene.Enum):
     CUSTOMER_TYPE = "customer-type"
 
 
+class AttributeEntityTypeEnum(graphene.Enum):
+    """What the values of a reference attribute lead to."""
+
+    PAGE = "Page"
+    PRODUCT = "Product"
+    PRODUCT_VARIANT = "ProductVariant"
+    CATEGORY = "Category"
+    COLLECTION = "Collection"
+
+
 class VariantAttributeScope(graphene.Enum):
     """Which attributes of a variant: those that shoppers choose it by, the others, or all."""
 
@@ -104,7 +114,7 @@ class AttributeValue(graphene.ObjectType):
 
 
 class Attribute(graphene.ObjectType):
-    """A property that products or variants have values of."""
+    """A property that products, variants or pages have values of."""
 
     class Meta:
         interfaces = (ObjectWithMetadata,)
@@ -119,6 +129,11 @@ class Attribute(graphene.ObjectType):
     value_required = graphene.Boolean(required=True, description="Whether there must be a value.")
     visible_in_storefront = graphene.Boolean(required=True, description="Whether shoppers see it.")
     filterable_in_storefront = graphene.Boolean(required=True, description="Whether shoppers may filter by it.")
+    filterable_in_dashboard = graphene.Boolean(required=True, description="Whether staff may filter by it.")
+    available_in_grid = graphene.Boolean(required=True, description="Whether lists for staff may show it.")
+    storefront_search_position = graphene.Int(required=True, description="The place among the filters of shoppers.")
+    entity_type = graphene.Field(AttributeEntityTypeEnum, description="What a reference leads to; null: anything.")
+    external_reference = graphene.String(description="The id in another system of the merchant.")
     translation = translation_field(AttributeTranslation)
     choices = connection_field(AttributeValue, description="The values to choose from, in the merchant's order.")
 
@@ -131,6 +146,14 @@ class Attribute(graphene.ObjectType):
     @batch
     def resolve_type(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[str]:
         return [row.kind for row in rows]
+
+    @batch
+    def resolve_entity_type(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.entity_type or None for row in rows]
+
+    @batch
+    def resolve_external_reference(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[str | None]:
+        return [row.external_reference or None for row in rows]
 
     @batch
     def resolve_with_choices(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[bool]:

@@ -14,6 +14,8 @@ from catalog.queries.groups import GroupFilter
 from commerce.graphql.ids import from_global_id, split_global_id
 
 Reader = Callable[[Any], Pending]
+MAX_DEPTH = 8
+MAX_CONDITIONS = 100
 
 
 def read_filter(given: Mapping[str, Any]) -> list[Pending]:
@@ -26,8 +28,25 @@ def read_filter(given: Mapping[str, Any]) -> list[Pending]:
 
 
 def read_where(given: Mapping[str, Any]) -> list[Pending]:
-    """Return the conditions of a ProductWhereInput; null does not narrow."""
+    """Return the conditions of a ProductWhereInput; null does not narrow. Raises GraphQLError beyond the limits."""
+    check_nesting(given)
+    return _read_where(given)
+
+
+def _read_where(given: Mapping[str, Any]) -> list[Pending]:
     return [_WHERE[name](value) for name, value in given.items() if value is not None]
+
+
+def check_nesting(where: Mapping[str, Any]) -> None:
+    """Raise GraphQLError for a `where` that is nested too deep or has too many conditions."""
+    depth, count, level = 0, 0, [where]
+    while level:
+        depth, count = depth + 1, count + sum(len(part) for part in level)
+        if depth > MAX_DEPTH:
+            raise GraphQLError(f"AND and OR of `where` are nested deeper than the limit of {MAX_DEPTH}.")
+        if count > MAX_CONDITIONS:
+            raise GraphQLError(f"`where` has more conditions than the limit of {MAX_CONDITIONS}.")
+        level = [below for part in level for name in ("AND", "OR") for below in part.get(name) or ()]
 
 
 def read_category_filter(given: Mapping[str, Any] | None, level: int | None) -> GroupFilter:
@@ -43,7 +62,7 @@ def read_collection_filter(given: Mapping[str, Any] | None) -> GroupFilter:
 def _group_filter(given: Mapping[str, Any], kind: str, level: int | None) -> GroupFilter:
     updated = given.get("updated_at") or {}
     return GroupFilter(
-        ids=_ids(kind, given["ids"]) if given.get("ids") else None,
+        ids=ids_of(kind, given["ids"]) if given.get("ids") else None,
         slugs=given.get("slugs") or None,
         level=level,
         search=given.get("search") or None,
@@ -53,7 +72,8 @@ def _group_filter(given: Mapping[str, Any], kind: str, level: int | None) -> Gro
     )
 
 
-def _ids(kind: str, values: Sequence[str]) -> list[UUID]:
+def ids_of(kind: str, values: Sequence[str]) -> list[UUID]:
+    """Return the keys in global ids of a kind, or raise GraphQLError."""
     return [from_global_id(value, kind) for value in values]
 
 
@@ -80,7 +100,7 @@ def _stocks(given: Mapping[str, Any]) -> Pending:
     quantity = given.get("quantity") or {}
     warehouses = given.get("warehouse_ids")
     return conditions.with_stock(
-        _ids("Warehouse", warehouses) if warehouses else None, quantity.get("gte"), quantity.get("lte")
+        ids_of("Warehouse", warehouses) if warehouses else None, quantity.get("gte"), quantity.get("lte")
     )
 
 
@@ -95,7 +115,8 @@ def _one(field: str, given: Mapping[str, Any]) -> tuple[str, Any] | None:
     return found[0] if found else None
 
 
-def _choices(field: str, given: Mapping[str, Any]) -> list[Any]:
+def choices(field: str, given: Mapping[str, Any]) -> list[Any]:
+    """Return what may be, of eq and oneOf; nothing where neither was given. `field` is for the error of both."""
     found = _one(field, given)
     if found is None:
         return []
@@ -104,11 +125,11 @@ def _choices(field: str, given: Mapping[str, Any]) -> list[Any]:
 
 
 def _texts(field: str, condition: Callable[[list[str]], Pending], given: Mapping[str, Any]) -> Pending:
-    return condition(_choices(field, given))
+    return condition(choices(field, given))
 
 
 def _keys(field: str, kind: str, condition: Callable[[list[UUID]], Pending], given: Mapping[str, Any]) -> Pending:
-    return condition(_ids(kind, _choices(field, given)))
+    return condition(ids_of(kind, choices(field, given)))
 
 
 def _price(field: str, minimal: bool, given: Mapping[str, Any]) -> Pending:
@@ -171,12 +192,14 @@ def _within(column: str, slug: str, given: Mapping[str, Any]) -> ValueTest:
 
 
 def _named(column: str, slug: str, given: Mapping[str, Any]) -> ValueTest:
-    return conditions.one_of(slug, column, _choices(f"attributes.value.{column}", given))
+    return conditions.one_of(slug, column, choices(f"attributes.value.{column}", given))
 
 
 def _numeric(slug: str, given: Mapping[str, Any]) -> ValueTest:
     found = _one("attributes.value.numeric", given)
-    name, value = found or ("oneOf", [])
+    if found is None:
+        return conditions.one_of(slug, "numeric", [])
+    name, value = found
     if name == "range":
         bounds = {key: None if bound is None else float(bound) for key, bound in value.items()}
         return _within("numeric", slug, bounds)
@@ -232,7 +255,7 @@ _TESTS: dict[str, Callable[[str, Any], ValueTest]] = {
 
 _COMMON: dict[str, Reader] = {
     "metadata": _metadata,
-    "ids": lambda ids: conditions.with_ids(_ids("Product", ids)),
+    "ids": lambda ids: conditions.with_ids(ids_of("Product", ids)),
     "is_available": conditions.is_purchasable,
     "is_published": partial(_constant, holds=True),
     "is_visible_in_listing": partial(_constant, holds=True),
@@ -248,9 +271,9 @@ _COMMON: dict[str, Reader] = {
 }
 _FILTER: dict[str, Reader] = {
     **_COMMON,
-    "collections": lambda ids: conditions.in_groups(_ids("Collection", ids)),
-    "categories": lambda ids: conditions.in_groups(_ids("Category", ids)),
-    "product_types": lambda ids: conditions.of_types(_ids("ProductType", ids)),
+    "collections": lambda ids: conditions.in_groups(ids_of("Collection", ids)),
+    "categories": lambda ids: conditions.in_groups(ids_of("Category", ids)),
+    "product_types": lambda ids: conditions.of_types(ids_of("ProductType", ids)),
     "price": partial(_price_range, False),
     "minimal_price": partial(_price_range, True),
     "updated_at": lambda given: conditions.updated_within(given.get("gte"), given.get("lte")),
@@ -266,6 +289,6 @@ _WHERE: dict[str, Reader] = {
     "price": partial(_price, "price", False),
     "minimal_price": partial(_price, "minimalPrice", True),
     "updated_at": _updated,
-    "AND": lambda parts: Every(tuple(Every(tuple(read_where(part))) for part in parts)),
-    "OR": lambda parts: AnyOf(tuple(Every(tuple(read_where(part))) for part in parts)),
+    "AND": lambda parts: Every(tuple(Every(tuple(_read_where(part))) for part in parts)),
+    "OR": lambda parts: AnyOf(tuple(Every(tuple(_read_where(part))) for part in parts)),
 }

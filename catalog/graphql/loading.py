@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from catalog.queries import attributes, groups, products
+from catalog.queries import attributes, groups, pages, products
+from catalog.queries.pages import PageRow, Viewer
 from catalog.queries.rows import Assignment, CategoryRow, CollectionRow, MediaRow, ProductRow, VariantRow
 from tenants.graphql.context import ShopContext
 from tenants.queries import ChannelRow
@@ -18,20 +19,23 @@ V = TypeVar("V")
 def load_in_channels(
     context: ShopContext,
     kind: Hashable,
-    pairs: Iterable[tuple[ChannelRow, UUID | None]],
+    pairs: Iterable[tuple[ChannelRow | None, UUID | None]],
     read: Callable[[list[UUID], ChannelRow], Mapping[UUID, V]],
 ) -> list[V | None]:
-    """Return what `read` finds for each key in its channel: one call per channel, None for None and for nothing."""
+    """Return what `read` finds for each key in its channel: one call per channel, None for None and for nothing.
+
+    Without a channel nothing is found.
+    """
     wanted = list(pairs)
     by_channel: dict[ChannelRow, list[UUID]] = {}
     for channel, key in wanted:
-        if key is not None:
+        if key is not None and channel is not None:
             by_channel.setdefault(channel, []).append(key)
     found = {
         channel.id: context.load((kind, channel.id), keys, partial(_swapped, read, channel))
         for channel, keys in by_channel.items()
     }
-    return [None if key is None else found[channel.id][key] for channel, key in wanted]
+    return [None if key is None or channel is None else found[channel.id][key] for channel, key in wanted]
 
 
 def _swapped(
@@ -40,7 +44,9 @@ def _swapped(
     return read(keys, channel)
 
 
-def load_products(context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]) -> list[ProductRow | None]:
+def load_products(
+    context: ShopContext, pairs: Iterable[tuple[ChannelRow | None, UUID | None]]
+) -> list[ProductRow | None]:
     """Return published products by channel and id."""
     return load_in_channels(
         context, "products", pairs, lambda ids, channel: products.list_products_by_id(ids, channel, context.now)
@@ -55,7 +61,7 @@ def keep_products(context: ShopContext, rows: Iterable[ProductRow]) -> None:
 
 
 def load_variants_by_id(
-    context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]
+    context: ShopContext, pairs: Iterable[tuple[ChannelRow | None, UUID | None]]
 ) -> list[VariantRow | None]:
     """Return priced variants of published products by channel and id."""
     return load_in_channels(
@@ -64,12 +70,27 @@ def load_variants_by_id(
 
 
 def load_collections(
-    context: ShopContext, pairs: Iterable[tuple[ChannelRow, UUID | None]]
+    context: ShopContext, pairs: Iterable[tuple[ChannelRow | None, UUID | None]]
 ) -> list[CollectionRow | None]:
     """Return published collections by channel and id."""
     return load_in_channels(
         context, "collections", pairs, lambda ids, channel: groups.list_collections_by_id(ids, channel, context.now)
     )
+
+
+def load_pages(context: ShopContext, pairs: Iterable[tuple[ChannelRow | None, UUID | None]]) -> list[PageRow | None]:
+    """Return the pages that the caller sees, by id; the channel, if any, is where they look up what they refer to."""
+    wanted = list(pairs)
+    found: dict[ChannelRow | None, dict[UUID, PageRow | None]] = {}
+    for channel in dict.fromkeys(channel for channel, _ in wanted):
+        keys = [key for its, key in wanted if its == channel and key is not None]
+        viewer = Viewer(context.now, channel, "MANAGE_PAGES" in context.permissions)
+        found[channel] = context.load(("pages", channel), keys, partial(_pages_by_id, viewer))
+    return [None if key is None else found[channel][key] for channel, key in wanted]
+
+
+def _pages_by_id(viewer: Viewer, ids: list[UUID]) -> dict[UUID, PageRow]:
+    return pages.list_pages_by_id(ids, viewer)
 
 
 def load_categories(context: ShopContext, ids: Iterable[UUID | None]) -> list[CategoryRow | None]:

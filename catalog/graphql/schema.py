@@ -6,9 +6,17 @@ from typing import Any
 import graphene
 
 from catalog.graphql.assigned import ASSIGNED_TYPES
+from catalog.graphql.content import ContentQuery
 from catalog.graphql.filters import read_category_filter, read_collection_filter
 from catalog.graphql.groups import ORDERED_BY, Category, Collection, empty_page, products_field
-from catalog.graphql.inputs import CategoryFilterInput, CollectionFilterInput
+from catalog.graphql.inputs import (
+    CategoryFilterInput,
+    CollectionFilterInput,
+    IntFilterInput,
+    PriceFilterInput,
+    UUIDFilterInput,
+)
+from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.loading import keep_products
 from catalog.graphql.products import Product, ProductVariant
@@ -17,47 +25,23 @@ from catalog.queries.lists import get_page
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow, VariantRow
 from commerce.graphql.batch import root
 from commerce.graphql.connections import connection_field, paged
-from commerce.graphql.enums import LanguageCodeEnum
-from commerce.graphql.ids import from_global_id
 from commerce.graphql.info import Info
 from commerce.graphql.paging import Page, PageRequest
-from tenants.graphql.arguments import exactly_one
 from tenants.graphql.context import ShopContext
+from tenants.graphql.types import ChoiceValue
 
-TYPES = ASSIGNED_TYPES
-
-
-def _one(**others: Any) -> dict[str, Any]:
-    """Return the arguments that name one object."""
-    return {
-        "id": graphene.ID(description="Its id."),
-        "external_reference": graphene.String(description="Its id in another system of the merchant."),
-        **others,
-    }
+# Types that no field of the schema leads to, or none yet.
+TYPES = [*ASSIGNED_TYPES, ChoiceValue, IntFilterInput, PriceFilterInput, UUIDFilterInput]
 
 
-def _by_slug(**others: Any) -> dict[str, Any]:
-    return _one(
-        slug=graphene.String(description="Its slug."),
-        slug_language_code=LanguageCodeEnum(description="The language of the slug; its own slug if not given."),
-        **others,
-    )
-
-
-def _channel() -> graphene.String:
-    return graphene.String(
-        description="The slug of the channel. If not given: the only active one; for who manages products, none at all."
-    )
-
-
-class Query:
+class Query(ContentQuery):
     """The catalogue's fields of the root."""
 
-    products = products_field(channel=_channel(), description="The products that shoppers of a channel see.")
-    product = graphene.Field(Product, args=_by_slug(channel=_channel()), description="One product.")
+    products = products_field(channel=channel_argument(), description="The products that shoppers of a channel see.")
+    product = graphene.Field(Product, args=by_slug(channel=channel_argument()), description="One product.")
     product_variant = graphene.Field(
         ProductVariant,
-        args=_one(sku=graphene.String(description="Its SKU."), channel=_channel()),
+        args=one_of(sku=graphene.String(description="Its SKU."), channel=channel_argument()),
         description="One variant.",
     )
     categories = connection_field(
@@ -66,14 +50,14 @@ class Query:
         level=graphene.Int(description="Only those of one level of the tree; a root has 0."),
         description="All categories, by level, then name.",
     )
-    category = graphene.Field(Category, args=_by_slug(), description="One category.")
+    category = graphene.Field(Category, args=by_slug(), description="One category.")
     collections = connection_field(
         Collection,
-        channel=_channel(),
+        channel=channel_argument(),
         filter=CollectionFilterInput(description="What to narrow the list by."),
         description="The collections that shoppers of a channel see, by name.",
     )
-    collection = graphene.Field(Collection, args=_by_slug(channel=_channel()), description="One collection.")
+    collection = graphene.Field(Collection, args=by_slug(channel=channel_argument()), description="One collection.")
 
     @paged(*ORDERED_BY)
     def resolve_products(
@@ -96,7 +80,7 @@ class Query:
         slug_language_code: Any = None,
         channel: str | None = None,
     ) -> ProductRow | None:
-        by, value = _key("Product", id=id, slug=slug, externalReference=external_reference)
+        by, value = key_of("Product", id=id, slug=slug, externalReference=external_reference)
         market = info.context.channel(channel)
         if market is None:
             return None
@@ -116,7 +100,7 @@ class Query:
         external_reference: str | None = None,
         channel: str | None = None,
     ) -> VariantRow | None:
-        by, value = _key("ProductVariant", id=id, sku=sku, externalReference=external_reference)
+        by, value = key_of("ProductVariant", id=id, sku=sku, externalReference=external_reference)
         market = info.context.channel(channel)
         return None if market is None else products.get_variant(by, value, market, info.context.now)
 
@@ -138,7 +122,7 @@ class Query:
         external_reference: str | None = None,
         slug_language_code: Any = None,
     ) -> CategoryRow | None:
-        by, value = _key("Category", id=id, slug=slug, externalReference=external_reference)
+        by, value = key_of("Category", id=id, slug=slug, externalReference=external_reference)
         if by == "slug" and slug_language_code is not None:
             return groups.get_category_by_translated_slug(value, slug_language_code.value)
         return groups.get_category(by, value)
@@ -167,16 +151,10 @@ class Query:
         slug_language_code: Any = None,
         channel: str | None = None,
     ) -> CollectionRow | None:
-        by, value = _key("Collection", id=id, slug=slug, externalReference=external_reference)
+        by, value = key_of("Collection", id=id, slug=slug, externalReference=external_reference)
         market = info.context.channel(channel)
         if market is None:
             return None
         if by == "slug" and slug_language_code is not None:
             return groups.get_collection_by_translated_slug(value, slug_language_code.value, market, info.context.now)
         return groups.get_collection(by, value, market, info.context.now)
-
-
-def _key(kind: str, **arguments: Any) -> tuple[str, Any]:
-    """Return by which argument an object is named, and the key: a UUID for an id."""
-    by, value = exactly_one(**arguments)
-    return by, from_global_id(value, kind) if by == "id" else value

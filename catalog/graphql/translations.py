@@ -74,22 +74,25 @@ class _Translation(graphene.ObjectType):
         return [display_language(row.language) for row in rows]
 
 
-class _Page(_Translation):
+@batch
+def _resolve_name(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
+    return [row.name or None for row in rows]
+
+
+@batch
+def _resolve_description(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[Any]:
+    return [rich_text(row.description) for row in rows]
+
+
+class _Addressed(_Translation):
     """The words of an object that has an address of its own; null: not translated."""
 
     class Meta:
         abstract = True
 
-    name = graphene.String(description="The name.")
     slug = graphene.String(description="The name in addresses.")
     seo_title = graphene.String(description="The title for search engines.")
     seo_description = graphene.String(description="The description for search engines.")
-    description = JSONString(description="The description, EditorJS.")
-    description_json = JSONString(description="The same as `description`.")
-
-    @batch
-    def resolve_name(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
-        return [row.name or None for row in rows]
 
     @batch
     def resolve_seo_title(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
@@ -99,11 +102,18 @@ class _Page(_Translation):
     def resolve_seo_description(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[str | None]:
         return [row.seo_description or None for row in rows]
 
-    @batch
-    def resolve_description(rows: Sequence[TranslationRow], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(row.description) for row in rows]
 
-    resolve_description_json = resolve_description
+class _Page(_Addressed):
+    class Meta:
+        abstract = True
+
+    name = graphene.String(description="The name.")
+    description = JSONString(description="The description, EditorJS.")
+    description_json = JSONString(description="The same as `description`.")
+
+    resolve_name = _resolve_name
+    resolve_description = _resolve_description
+    resolve_description_json = _resolve_description
 
 
 class ProductTranslation(_Page):
@@ -125,6 +135,30 @@ class CollectionTranslation(_Page):
 
     class Meta:
         possible_types = (TranslationRow,)
+
+
+class PageTranslation(_Addressed):
+    """The words of a page in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+    title = graphene.String(description="The title.")
+    content = JSONString(description="The text, EditorJS.")
+    content_json = JSONString(description="The same as `content`.")
+
+    resolve_title = _resolve_name
+    resolve_content = _resolve_description
+    resolve_content_json = _resolve_description
+
+
+class MenuItemTranslation(_Translation):
+    """The name of a menu's item in another language."""
+
+    class Meta:
+        possible_types = (TranslationRow,)
+
+    name = graphene.String(required=True, description="The name.")
 
 
 class ProductVariantTranslation(_Translation):

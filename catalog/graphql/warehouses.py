@@ -11,6 +11,9 @@ from commerce.graphql.info import Info
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 
+# Who sees warehouses.
+KEEPERS = ("MANAGE_PRODUCTS", "MANAGE_ORDERS", "MANAGE_SHIPPING")
+
 
 class Warehouse(graphene.ObjectType):
     """A place that holds stock."""
@@ -21,9 +24,9 @@ class Warehouse(graphene.ObjectType):
 
     id = graphene.ID(required=True, description="The id.")
     name = graphene.String(required=True, description="The name for people.")
-    slug = graphene.String(required=True, description="The name in filters, unique in the shop.")
-    email = graphene.String(required=True, description="The e-mail address.")
-    is_private = graphene.Boolean(required=True, description="Whether shoppers are told of it.")
+    slug = graphene.String(required=True, description="The name in addresses, unique in the shop.")
+    email = graphene.String(required=True, description="The e-mail address of its people.")
+    is_private = graphene.Boolean(required=True, description="Whether its stock is hidden from customers.")
     external_reference = graphene.String(description="The id in another system of the merchant.")
 
     @batch

@@ -6,11 +6,15 @@ catalogue), and its products a few.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
+from catalog.queries.conditions import Condition, Every, Pending, contains
+from catalog.queries.keyset import Ordering, Source, read_page
 from catalog.queries.rows import Assignment, AttributeRow, ValueRow
+from catalog.queries.visibility import listings, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
@@ -18,7 +22,8 @@ from tenants.queries import ChannelRow
 
 ATTRIBUTE_COLUMNS = (
     "a.id, a.slug, a.name, a.input_type, a.kind, a.unit, a.value_required, a.visible_in_storefront, "
-    "a.filterable_in_storefront"
+    "a.filterable_in_storefront, a.filterable_in_dashboard, a.available_in_grid, a.storefront_search_position, "
+    "a.entity_type, a.external_reference"
 )
 VALUE_COLUMNS = (
     "v.id, v.slug, v.name, v.value, v.numeric, v.boolean, v.date, v.date_time, v.plain_text, v.rich_text, "
@@ -91,6 +96,84 @@ def assignments(found: Sequence[Sequence[Any]], channel: ChannelRow | None) -> d
             value = values[columns[_WIDTH]] = ValueRow._make((*columns[_WIDTH:], attribute))
         assignment.values.append(value)
     return {owner: list(by_attribute.values()) for owner, by_attribute in held.items()}
+
+
+_BY = {"id": "c.id = %s", "slug": "c.slug = %s", "externalReference": "c.external_reference = %s"}
+_LISTED = ATTRIBUTE_COLUMNS.replace("a.", "c.")
+_SOURCE = Source("catalog_attribute", _LISTED, AttributeRow._make)
+# That variants have, and no product itself.
+_VARIANT_ONLY = """(EXISTS (
+  SELECT FROM catalog_producttypeattribute ta WHERE ta.attribute_id = c.id AND ta.on_variants OFFSET 0) AND NOT EXISTS (
+  SELECT FROM catalog_producttypeattribute ta WHERE ta.attribute_id = c.id AND NOT ta.on_variants OFFSET 0))"""
+
+
+def _flag(column: str) -> Ordering:
+    return Ordering((column, "c.name", "c.slug"), (bool, str, str))
+
+
+ORDERINGS = {
+    "NAME": Ordering(("c.name", "c.slug"), (str, str)),
+    "SLUG": Ordering(("c.slug",), (str,)),
+    "STOREFRONT_SEARCH_POSITION": Ordering(("c.storefront_search_position", "c.slug"), (int, str)),
+    "IS_VARIANT_ONLY": _flag(_VARIANT_ONLY),
+    **{
+        name.upper(): _flag(f"c.{name}")
+        for name in (
+            "value_required",
+            "visible_in_storefront",
+            "filterable_in_storefront",
+            "filterable_in_dashboard",
+            "available_in_grid",
+        )
+    },
+}
+IS_VISIBLE = Condition("c.visible_in_storefront")
+
+
+def get_attribute(by: str, value: Any, *, shows_all: bool) -> AttributeRow | None:
+    """Return the attribute whose `by` (id, slug, externalReference) is `value`, if it is seen."""
+    where = _BY[by] if shows_all else f"{_BY[by]} AND {IS_VISIBLE.probe}"
+    found = fetch(f"SELECT {_LISTED} FROM catalog_attribute c WHERE {where}", [value])
+    return AttributeRow._make(found[0]) if found else None
+
+
+def list_attributes_by_id(ids: Sequence[UUID]) -> dict[UUID, AttributeRow]:
+    """Return attributes, hidden ones too, by id."""
+    found = fetch(f"SELECT {_LISTED} FROM catalog_attribute c WHERE c.id = ANY(%s)", [list(ids)])
+    return {row[0]: AttributeRow._make(row) for row in found}
+
+
+def list_attributes(
+    conditions: Sequence[Pending], ordering: str, page: PageRequest, *, descending: bool = False
+) -> Page[AttributeRow]:
+    """Return a page of attributes; `ordering` is a name of ORDERINGS."""
+    where = Every(tuple(conditions)).bind("")
+    return read_page(_SOURCE, ORDERINGS[ordering], where, page, descending=descending)
+
+
+def is_variant_only(wanted: bool) -> Condition:
+    """Return the condition that variants have the attribute `c` and no product itself, or that it is otherwise."""
+    return Condition(_VARIANT_ONLY if wanted else f"NOT {_VARIANT_ONLY}")
+
+
+def matching(text: str) -> Condition:
+    """Return the condition that name or slug of the attribute `c` contain a text."""
+    pattern = contains(text)
+    return Condition("(c.name ILIKE %s OR c.slug ILIKE %s)", (pattern, pattern))
+
+
+def of_products_in(group: UUID, channel: ChannelRow, now: datetime) -> Condition:
+    """Return the condition that a type has the attribute `c` whose products are seen in a category or collection."""
+    seen = listings(sight(channel), "is_visible")
+    return Condition(
+        f"""c.id = ANY(ARRAY(
+  SELECT ta.attribute_id FROM catalog_producttypeattribute ta WHERE ta.product_type_id = ANY(ARRAY(
+    SELECT p.product_type_id FROM (SELECT g.product_id FROM catalog_productgroup g WHERE g.group_id = %s OFFSET 0) g
+    CROSS JOIN LATERAL (SELECT FROM {seen.source} WHERE l.product_id = g.product_id AND {seen.where} LIMIT 1) l
+    CROSS JOIN LATERAL (SELECT p.product_type_id FROM catalog_product p WHERE p.id = g.product_id LIMIT 1) p
+    GROUP BY 1))))""",
+        (group, channel.id, now, now),
+    )
 
 
 def list_attributes_by_id(ids: Sequence[UUID]) -> dict[UUID, AttributeRow]:

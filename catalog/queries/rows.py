@@ -157,6 +157,11 @@ class AttributeRow(NamedTuple):
     value_required: bool
     visible_in_storefront: bool
     filterable_in_storefront: bool
+    filterable_in_dashboard: bool
+    available_in_grid: bool
+    storefront_search_position: int
+    entity_type: str
+    external_reference: str
 
     @property
     def metadata_table(self) -> str:

@@ -55,6 +55,13 @@ class LanguageDisplay(graphene.ObjectType):
     language = graphene.String(required=True, description="The name.")
 
 
+class ChoiceValue(graphene.ObjectType):
+    """One of several things to choose from."""
+
+    raw = graphene.String(description="What is kept.")
+    verbose = graphene.String(description="What is shown.")
+
+
 class AddressInput(graphene.InputObjectType):
     """A postal address."""
 

@@ -101,8 +101,30 @@ def refused(graphql, count_sql):
             "Exactly one way of saying which value must be given for the attribute 'a'.",
         ),
         (
-            'products(first: 1, filter: {attributes: [{slug: "a", value: {reference: {pageSlugs: {}}}}]}){totalCount}',
-            "Filtering by `attributes.value.reference.pageSlugs` is not supported.",
+            "attributes(first: 1, filter: {}, where: {}){totalCount}",
+            "Only one filtering argument (filter or where) can be specified.",
+        ),
+        (
+            "pages(first: 1, filter: {}, where: {}){totalCount}",
+            "Only one filtering argument (filter or where) can be specified.",
+        ),
+        (
+            "pages{edges{node{id}}}",
+            "You must provide a `first` or `last` value to properly paginate the `pages` connection.",
+        ),
+        ('pages(where: {ids: ["UHJvZHVjdDox"]}){totalCount}', "Invalid ID: UHJvZHVjdDox. Expected: Page."),
+        ("page{id}", "At least one of arguments is required: 'id', 'slug'."),
+        ("menu{id}", "At least one of arguments is required: 'id', 'name', 'slug'."),
+        ('menu(slug: "a", name: "b"){id}', "Argument 'name' cannot be combined with 'slug'."),
+        ('menuItem(id: "UHJvZHVjdDox"){id}', "Invalid ID: UHJvZHVjdDox. Expected: MenuItem."),
+        (
+            'attributes(filter: {inCategory: "UHJvZHVjdDox"}){totalCount}',
+            "Invalid ID: UHJvZHVjdDox. Expected: Category.",
+        ),
+        (
+            "warehouses{totalCount}",
+            "To access this path, you need one of the following permissions: "
+            "MANAGE_PRODUCTS, MANAGE_ORDERS, MANAGE_SHIPPING",
         ),
         ("product{id}", "At least one of arguments is required: 'id', 'slug', 'externalReference'."),
         ('product(id: "UHJvZHVjdDox", slug: "x"){id}', "Argument 'id' cannot be combined with 'slug'."),

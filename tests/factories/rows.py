@@ -109,10 +109,13 @@ def _references(model: type[models.Model]) -> Iterator[tuple[Any, type[models.Mo
 def _catalogue(shop: Shop) -> None:
     """Products as a shop really has them, so that lists, filters and pages have something to show."""
     word = shop.token
-    warehouse = catalog.make_warehouse(f"Warehouse {word}", slug=f"warehouse-{word}")
+    warehouse = catalog.make_warehouse(
+        f"Warehouse {word}", slug=f"warehouse-{word}", external_reference=f"warehouse-{word}"
+    )
     root = catalog.make_category(f"Clothes {word}", slug=f"clothes-{word}", external_reference=f"clothes-{word}")
     leaf = catalog.make_category(f"Shirts {word}", slug=f"shirts-{word}", parent=root)
-    colour = catalog.make_attribute(f"Colour {word}", slug=f"colour-{word}", values=[f"Red {word}", f"Blue {word}"])
+    colours = {"values": [f"Red {word}", f"Blue {word}"], "external_reference": f"colour-{word}"}
+    colour = catalog.make_attribute(f"Colour {word}", slug=f"colour-{word}", **colours)
     kind = catalog.make_product_type(f"Shirt {word}", slug=f"shirt-{word}", attributes=[colour])
     products = [
         catalog.make_product(

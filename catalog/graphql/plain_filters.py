@@ -1,0 +1,144 @@
+"""From the inputs `filter` and `where` of lists other than those of products to conditions on their row `c`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from catalog.graphql.attributes import CHOICES
+from catalog.graphql.filters import check_nesting, choices, ids_of, read_attribute
+from catalog.queries import attributes, menus, pages, plain, types, warehouses
+from catalog.queries.conditions import AnyOf, Condition, Every, Pending
+
+Readers = Mapping[str, Callable[[Any], Pending]]
+
+
+def read_filter(given: Mapping[str, Any] | None, readers: Readers) -> list[Pending]:
+    """Return the conditions of a `filter`; null and empty lists do not narrow."""
+    return [readers[name](value) for name, value in (given or {}).items() if value is not None and value != []]
+
+
+def read_where(given: Mapping[str, Any] | None, readers: Readers) -> list[Pending]:
+    """Return the conditions of a `where` with AND and OR; null does not narrow. Raises GraphQLError beyond limits."""
+    check_nesting(given or {})
+    return _read_where(given or {}, readers)
+
+
+def _read_where(given: Mapping[str, Any], readers: Readers) -> list[Pending]:
+    found: list[Pending] = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in ("AND", "OR"):
+            parts = tuple(Every(tuple(_read_where(part, readers))) for part in value)
+            found.append(Every(parts) if name == "AND" else AnyOf(parts))
+        else:
+            found.append(readers[name](value))
+    return found
+
+
+def with_ids(kind: str, values: Sequence[str]) -> Condition:
+    """Return the condition that it is one of these, by global id."""
+    return plain.with_ids(ids_of(kind, values))
+
+
+def has_metadata(pairs: Sequence[Mapping[str, Any]]) -> Every:
+    """Return the condition of a list of MetadataFilter."""
+    wanted = [(pair["key"], pair.get("value")) for pair in pairs]
+    return Every(tuple(plain.has_metadata(key, None if value is None else [value]) for key, value in wanted))
+
+
+def _metadata_where(given: Mapping[str, Any]) -> Condition:
+    value = given.get("value")
+    return plain.has_metadata(given["key"], None if value is None else choices("metadata.value", value))
+
+
+def is_any(column: str, field: str, given: Mapping[str, Any]) -> Condition:
+    """Return the condition of a StringFilterInput."""
+    return plain.is_any(column, choices(field, given))
+
+
+def flag(column: str, wanted: bool) -> Condition:
+    """Return the condition that a column is true, or that it is not."""
+    return Condition(f"c.{column}" if wanted else f"NOT c.{column}")
+
+
+def _page_types(given: Mapping[str, Any]) -> Condition:
+    return plain.is_any("page_type_id", ids_of("PageType", choices("pageType", given)))
+
+
+def _is_enum(column: str, field: str, given: Mapping[str, Any]) -> Condition:
+    return plain.is_any(column, [choice.value for choice in choices(field, given)])
+
+
+def _with_choices(wanted: bool) -> Condition:
+    text = "c.input_type = ANY(%s)"
+    return Condition(text if wanted else f"NOT {text}", (sorted(CHOICES),))
+
+
+def _having_all(given: Sequence[Mapping[str, Any]]) -> Every:
+    return Every(tuple(read_attribute(attribute, pages.having) for attribute in given))
+
+
+PAGE_FILTER: Readers = {
+    "search": pages.matching,
+    "metadata": has_metadata,
+    "page_types": lambda values: plain.is_any("page_type_id", ids_of("PageType", values)),
+    "ids": partial(with_ids, "Page"),
+    "slugs": partial(plain.is_any, "slug"),
+}
+PAGE_WHERE: Readers = {
+    "metadata": _metadata_where,
+    "ids": partial(with_ids, "Page"),
+    "slug": partial(is_any, "slug", "slug"),
+    "page_type": _page_types,
+    "attributes": _having_all,
+}
+_ATTRIBUTE: Readers = {
+    **{
+        name: partial(flag, name)
+        for name in (
+            "value_required",
+            "visible_in_storefront",
+            "filterable_in_storefront",
+            "filterable_in_dashboard",
+            "available_in_grid",
+        )
+    },
+    "ids": partial(with_ids, "Attribute"),
+    "metadata": has_metadata,
+}
+ATTRIBUTE_FILTER: Readers = {
+    **_ATTRIBUTE,
+    "is_variant_only": attributes.is_variant_only,
+    "search": attributes.matching,
+    "type": lambda wanted: plain.is_any("kind", [wanted.value]),
+    "slugs": partial(plain.is_any, "slug"),
+}
+ATTRIBUTE_WHERE: Readers = {
+    **_ATTRIBUTE,
+    "name": partial(is_any, "name", "name"),
+    "slug": partial(is_any, "slug", "slug"),
+    "with_choices": _with_choices,
+    "input_type": partial(_is_enum, "input_type", "inputType"),
+    "entity_type": partial(_is_enum, "entity_type", "entityType"),
+    "type": partial(_is_enum, "kind", "type"),
+}
+PAGE_TYPE_FILTER: Readers = {"search": types.matching, "slugs": partial(plain.is_any, "slug")}
+PRODUCT_TYPE_FILTER: Readers = {
+    **PAGE_TYPE_FILTER,
+    "ids": partial(with_ids, "ProductType"),
+    "metadata": has_metadata,
+}
+MENU_FILTER: Readers = {
+    "search": menus.matching,
+    "slug": partial(plain.is_any, "slug"),
+    "slugs": partial(plain.is_any, "slug"),
+    "metadata": has_metadata,
+}
+WAREHOUSE_FILTER: Readers = {
+    "search": warehouses.matching,
+    "ids": partial(with_ids, "Warehouse"),
+    "is_private": partial(flag, "is_private"),
+    "slugs": partial(plain.is_any, "slug"),
+    "metadata": has_metadata,
+}
