@@ -137,12 +137,6 @@ def get_attribute(by: str, value: Any, *, shows_all: bool) -> AttributeRow | Non
     return AttributeRow._make(found[0]) if found else None
 
 
-def list_attributes_by_id(ids: Sequence[UUID]) -> dict[UUID, AttributeRow]:
-    """Return attributes, hidden ones too, by id."""
-    found = fetch(f"SELECT {_LISTED} FROM catalog_attribute c WHERE c.id = ANY(%s)", [list(ids)])
-    return {row[0]: AttributeRow._make(row) for row in found}
-
-
 def list_attributes(
     conditions: Sequence[Pending], ordering: str, page: PageRequest, *, descending: bool = False
 ) -> Page[AttributeRow]:
