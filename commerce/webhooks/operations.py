@@ -189,26 +189,53 @@ def replay_delivery(*, delivery_id: UUID) -> None:
     )
 
 
-def replay_range(*, webhook_id: UUID, since: datetime, until: datetime) -> int:
+def replay_range(*, webhook_id: UUID, since: datetime, until: datetime, at_most: int | None = None) -> int:
     """Send to a webhook, once more or for the first time, all events from `since` up to `until`; return how many.
 
     Events that the outbox no longer has (OUTBOX_KEEP_DAYS) are sent as far as there are deliveries of them.
-    Raises WebhookNotFound.
+    Raises WebhookNotFound, and DomainError where there may be more than `at_most`.
     """
     _lock(webhook_id)
+    if at_most is not None:
+        _refuse_too_many(webhook_id, _first_id(since), _first_id(until), at_most)
     again = _AGAIN.format(where="webhook_id = %s AND occurred_at >= %s AND occurred_at < %s")
     count = _execute(again, [webhook_id, since, until])
     missed = _MISSED.format(where="e.id >= %s AND e.id < %s")
     return count + _execute(missed, [*_names(), webhook_id, _first_id(since), _first_id(until)])
 
 
-def replay_after(*, webhook_id: UUID, xid: int, position: int) -> int:
-    """Send to a webhook all events behind this place of the feed, and return how many. Raises WebhookNotFound."""
+def replay_after(*, webhook_id: UUID, xid: int, position: int, at_most: int | None = None) -> int:
+    """Send to a webhook all events behind this place of the feed, and return how many.
+
+    Raises WebhookNotFound, and DomainError where there may be more than `at_most`.
+    """
     _lock(webhook_id)
+    if at_most is not None:
+        counted = "SELECT FROM outbox_event e WHERE (e.xid, e.position) > (%s, %s) LIMIT %s"
+        _refuse_above(at_most, _execute(counted, [xid, position, at_most + 1]))
     behind = "(e.xid, e.position) > (%s, %s)"
     again = _AGAIN.format(where=f"webhook_id = %s AND event_id IN (SELECT e.id FROM outbox_event e WHERE {behind})")
     count = _execute(again, [webhook_id, xid, position])
     return count + _execute(_MISSED.format(where=behind), [*_names(), webhook_id, xid, position])
+
+
+def _refuse_too_many(webhook_id: UUID, first: UUID, end: UUID, at_most: int) -> None:
+    """Raise DomainError where so many deliveries, or events, have ids between these; both are found by an index."""
+    sent = "SELECT FROM webhooks_delivery WHERE webhook_id = %s AND event_id >= %s AND event_id < %s LIMIT %s"
+    _refuse_above(at_most, _execute(sent, [webhook_id, first, end, at_most + 1]))
+    _refuse_above(
+        at_most,
+        _execute("SELECT FROM outbox_event WHERE id >= %s AND id < %s LIMIT %s", [first, end, at_most + 1]),
+    )
+
+
+def _refuse_above(at_most: int, count: int) -> None:
+    if count > at_most:
+        raise DomainError(
+            f"These are more than {at_most:,} events: choose a shorter time, and send the rest after it. "
+            "An operator can send all at once (manage.py webhooks replay).",
+            field="since",
+        )
 
 
 _DELETE = """

@@ -1,7 +1,7 @@
 """The admin's pages of staff, permission groups, apps and channels."""
 
-from tenants.admin.apps import AppAdmin
+from tenants.admin.apps import AppAdmin, AppInstallationAdmin
 from tenants.admin.channels import ChannelAdmin
 from tenants.admin.people import PermissionGroupAdmin, StaffAdmin
 
-__all__ = ["AppAdmin", "ChannelAdmin", "PermissionGroupAdmin", "StaffAdmin"]
+__all__ = ["AppAdmin", "AppInstallationAdmin", "ChannelAdmin", "PermissionGroupAdmin", "StaffAdmin"]

@@ -5,14 +5,16 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from commerce.errors import DomainError
 from tenants import operations
 from tenants.admin.base import Tabular, TenantAdmin, TenantForm
+from tenants.admin.buttons import Buttons, badge
 from tenants.admin.people import codes_of
-from tenants.models import App, AppToken
+from tenants.models import App, AppInstallation, AppToken
 from tenants.permissions import GRANTS
 
 
@@ -97,6 +99,120 @@ class AppAdmin(TenantAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or _covers(request, obj))
+
+
+class InstallationForm(TenantForm):
+    permissions = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The app gets those that its manifest asks for and that are ticked here.",
+    )
+
+    acting: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = [code for code in GRANTS if code in codes_of(self.acting)]
+        permissions: Any = self.fields["permissions"]
+        permissions.choices = [(code, code.replace("_", " ").capitalize()) for code in mine]
+        permissions.initial = mine
+        if "manifest_url" in self.fields:
+            self.fields["manifest_url"].help_text = "Such as https://app.example/api/manifest."
+
+    def write(self, page: TenantAdmin, request: HttpRequest) -> None:
+        given = self.cleaned_data
+        order = operations.order_installation(
+            name=given["manifest_url"][:100],
+            manifest_url=given["manifest_url"],
+            permissions=given["permissions"],
+            activate=given["activate"],
+            **_by(request),
+        )
+        self.instance.pk, self.instance._state.adding = order.id, False
+        self.instance.name = order.name
+
+
+@admin.register(AppInstallation)
+class AppInstallationAdmin(Buttons, TenantAdmin):
+    """Orders to install an app by its manifest: nobody changes one, but one that failed can be done again."""
+
+    form = InstallationForm
+    buttons = ("retry",)
+    change_form_template = "admin/tenants/appinstallation/change_form.html"
+    list_display = ("name", "condition", "manifest_url", "created_at", "short_message")
+    list_filter = ("status",)
+    search_fields = ("name", "manifest_url")
+    ordering = ("-created_at", "-id")
+    actions = ("retry_chosen",)
+
+    @admin.display(description="status", ordering="status")
+    def condition(self, order: AppInstallation) -> Any:
+        kinds = {"pending": "warn", "installed": "good", "failed": "bad"}
+        return badge(kinds[order.status], "being installed" if order.status == "pending" else order.status)
+
+    @admin.display(description="message")
+    def short_message(self, order: AppInstallation) -> str:
+        return order.message[:120]
+
+    @admin.display(description="permissions at most")
+    def at_most(self, order: AppInstallation) -> str:
+        return "all that its manifest asks for" if order.permissions is None else ", ".join(order.permissions) or "none"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("manifest_url", "activate", "permissions")
+        return (
+            "name",
+            "condition",
+            "message",
+            "manifest_url",
+            "at_most",
+            "activate",
+            "app",
+            "created_at",
+            "started_at",
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.acting = request.user
+        return form
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say before anything is deleted which of them have not failed."""
+        shown, counts, denied, protected = super().get_deleted_objects(objs, request)
+        kept = [f"{order}: it is {order.status}, and has not failed" for order in objs if order.status != "failed"]
+        return shown, counts, denied, [*protected, *kept]
+
+    def erase(self, request: HttpRequest, obj: Any) -> None:
+        operations.delete_installation(installation_id=obj.pk, granted_by=codes_of(request.user))
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        self.message_user(request, "The app is being installed: its line tells how it ends.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:tenants_appinstallation_changelist"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Return whether who is signed in may have installations done again."""
+        return self.has_add_permission(request)
+
+    def may_press(self, request: HttpRequest, obj: Any) -> bool:
+        return self.has_add_permission(request)
+
+    def retry(self, request: HttpRequest, order: AppInstallation) -> str:
+        """Have an installation done again."""
+        operations.retry_installation(installation_id=order.pk, activate=order.activate, **_by(request))
+        return f"{order.name} is being installed again."
+
+    @admin.action(description="Try the selected installations again", permissions=["retry"])
+    def retry_chosen(self, request: HttpRequest, chosen: "QuerySet[Any]") -> None:
+        for order in chosen:
+            try:
+                self.message_user(request, self.retry(request, order), messages.SUCCESS)
+            except DomainError as error:
+                self.message_user(request, error.message, messages.ERROR)
 
 
 def _covers(request: HttpRequest, app: App) -> bool:

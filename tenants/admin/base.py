@@ -50,17 +50,17 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:
-            self.initial["opened_version"] = getattr(self.instance, "version", None)
+            self.initial["opened_version"] = self.version()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if (
-            not self.instance._state.adding
-            and self.row_changed()
-            and cleaned.get("opened_version") != getattr(self.instance, "version", None)
-        ):
+        if not self.instance._state.adding and self.row_changed() and cleaned.get("opened_version") != self.version():
             self.add_error(None, STALE)
         return cleaned
+
+    def version(self) -> Any:
+        """Return a number that is another one once somebody else has changed what the form shows."""
+        return getattr(self.instance, "version", None)
 
     def row_changed(self) -> bool:
         """Return whether the object itself has to be written."""

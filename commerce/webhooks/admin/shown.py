@@ -1,0 +1,29 @@
+"""Who may see and change what an app is sent, and how it is shown."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tenants.admin.people import codes_of
+
+
+def covers(request: HttpRequest, app: Any) -> bool:
+    """Return whether who is signed in may do all that an app may."""
+    return codes_of(request.user).issuperset(app.permissions)
+
+
+def actor(request: HttpRequest) -> str:
+    """Return who is signed in, as events name them."""
+    return f"user:{request.user.pk}"
+
+
+def pretty(value: Any) -> SafeString:
+    """Return JSON, or bytes of it, for people to read."""
+    text = bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else json.dumps(value)
+    with suppress(ValueError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return format_html('<pre class="code">{}</pre>', text)
