@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
@@ -297,6 +298,16 @@ def test_events_of_later_may_be_named_and_their_queries_are_not_checked(tenant, 
     listen(tenant, receiver.url, both, "ORDER_CREATED", "PRODUCT_UPDATED", permissions=may)
     rename(tenant, product, "Red shirt")
     assert bodies() == [{"product": {"name": "Red shirt"}}]
+
+
+def test_operators_are_told_of_queries_that_were_not_checked(tenant, receiver, capsys):
+    may = ("MANAGE_PRODUCTS", "MANAGE_ORDERS")
+    listen(tenant, receiver.url, ORDERS, "ORDER_CREATED", permissions=may)
+    listen(tenant, receiver.url, ORDERS, "ORDER_CREATED", "PRODUCT_UPDATED", permissions=may)
+    call_command("webhooks", "list", "--tenant", tenant.slug)
+    lines = capsys.readouterr().out.splitlines()
+    marked = {line.split("\t")[3]: line.endswith("\tquery not checked") for line in lines}
+    assert marked == {"ORDER_CREATED": True, "ORDER_CREATED,PRODUCT_UPDATED": False}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from commerce.errors import DomainError
-from commerce.webhooks import feed, operations, queries
+from commerce.webhooks import feed, operations, queries, subscriptions
 from commerce.webhooks.models import Webhook
 from tenants import operations as tenants
 from tenants import queries as tenant_queries
@@ -86,7 +86,9 @@ class Command(BaseCommand):
 def _line(webhook: Webhook, counts: dict[tuple[UUID, str], int]) -> str:
     found = " ".join(f"{status}={count}" for (id_, status), count in sorted(counts.items()) if id_ == webhook.id)
     state = webhook.state if webhook.is_active else "not active"
-    return "\t".join([str(webhook.id), state, webhook.target_url, ",".join(webhook.events), found, webhook.reason])
+    unchecked = "query not checked" if webhook.query and not subscriptions.is_checked(webhook.events) else ""
+    columns = [str(webhook.id), state, webhook.target_url, ",".join(webhook.events), found, webhook.reason, unchecked]
+    return "\t".join(columns).rstrip("\t")
 
 
 def _add_webhook(parser: ArgumentParser) -> None:
