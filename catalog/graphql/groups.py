@@ -1,6 +1,7 @@
 """Categories and collections."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import graphene
@@ -17,6 +18,7 @@ from catalog.graphql.translations import (
     translation_field,
 )
 from catalog.queries import groups
+from catalog.queries.conditions import in_groups
 from catalog.queries.lists import list_pages
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow
 from commerce.graphql.batch import batch
@@ -181,7 +183,15 @@ def _pages(
 ) -> list[Page[ProductRow]]:
     if channel is None:
         return [empty_page() for _ in rows]
-    pages = list_pages(wanted.of(info.context, channel), [row.id for row in rows], page)
+    listed = wanted.of(info.context, channel)
+    pages = list_pages(listed, [row.id for row in rows], page)
     for found in pages.values():
         keep_products(info.context, found.rows)
+    if info.selects("facets"):
+        pages = {
+            key: replace(
+                found, source=wanted.facets(replace(listed, conditions=(*listed.conditions, in_groups([key]))))
+            )
+            for key, found in pages.items()
+        }
     return [pages[row.id] for row in rows]

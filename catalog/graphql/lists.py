@@ -1,6 +1,6 @@
 """From the arguments of a list of products to the list that is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from graphql import GraphQLError
 
 from catalog.graphql.filters import read_filter, read_where
 from catalog.queries.conditions import Pending, flatten, found_by, needs_channel
+from catalog.queries.facets import CATEGORY, PRICE, STOCK, FacetSource, attribute_label
 from catalog.queries.lists import ProductList
 from catalog.search.query import make_search
 from commerce.graphql.ids import from_global_id
@@ -33,6 +34,16 @@ _ORDERS = {
 }
 
 
+# What somebody chose of a facet, by the argument that says so.
+_LABELS = {
+    "categories": CATEGORY,
+    "category": CATEGORY,
+    "price": PRICE,
+    "minimal_price": PRICE,
+    "stock_availability": STOCK,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListArguments:
     """The arguments of a list of products, checked as far as that needs no database.
@@ -46,6 +57,7 @@ class ListArguments:
     descending: bool
     collection: UUID | None = None
     searches: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def read(
@@ -61,7 +73,7 @@ class ListArguments:
         """Return the arguments, or raise GraphQLError naming the one that cannot be honoured."""
         if filter is not None and where is not None:
             raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
-        conditions = [*read_filter(filter or {}), *read_where(where or {})]
+        labelled = [*_labelled(filter or {}, read_filter), *_labelled(where or {}, read_where)]
         texts = [text for text in (search, (filter or {}).get("search")) if text]
         default = "RANK" if texts else "POSITION" if in_collection else "SLUG"
         order, descending = _order(sort_by or {}, default, bool(texts))
@@ -70,7 +82,8 @@ class ListArguments:
             collection = _one_collection(filter or {}, where or {})
         return cls(
             channel=channel or (filter or {}).get("channel") or (sort_by or {}).get("channel"),
-            conditions=tuple(conditions),
+            conditions=tuple(condition for _, condition in labelled),
+            labels=tuple(label for label, _ in labelled),
             order=order,
             descending=descending,
             collection=collection,
@@ -98,6 +111,29 @@ class ListArguments:
             conditions=(*flatten(self.conditions, channel.currency), *map(found_by, searches)),
             search=ranking,
         )
+
+    def facets(self, products: ProductList) -> FacetSource:
+        """Return the list with what was chosen of its facets."""
+        labels = [
+            label
+            for label, condition in zip(self.labels, self.conditions, strict=True)
+            for _ in flatten([condition], products.channel.currency)
+        ]
+        others = len(products.conditions) - len(labels)
+        return FacetSource(products, (*labels, *[""] * others))
+
+
+def _labelled(
+    given: Mapping[str, Any], read: Callable[[Mapping[str, Any]], list[Pending]]
+) -> Iterator[tuple[str, Pending]]:
+    """Yield the conditions of a filter, each with the facet that it chooses of."""
+    for name, value in given.items():
+        if name == "attributes" and value:
+            for one in value:
+                label = attribute_label(one.get("slug") or "")
+                yield from ((label, condition) for condition in read({name: [one]}))
+        else:
+            yield from ((_LABELS.get(name, ""), condition) for condition in read({name: value}))
 
 
 def _order(given: Mapping[str, Any], default: str, searches: bool) -> tuple[str, bool]:

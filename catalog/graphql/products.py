@@ -29,6 +29,7 @@ from catalog.graphql.pricing import (
     product_prices,
     variant_prices,
 )
+from catalog.graphql.search import facets_of_products
 from catalog.graphql.translations import (
     ProductTranslation,
     ProductVariantTranslation,
@@ -209,6 +210,8 @@ class Product(graphene.ObjectType):
     class Meta:
         interfaces = (ObjectWithMetadata,)
         possible_types = (ProductRow,)
+
+    connection_fields = staticmethod(facets_of_products)
 
     id = graphene.ID(required=True, description="The id.")
     name = graphene.String(required=True, description="The name for people.")

@@ -72,19 +72,21 @@ SELECT (SELECT count(*) FROM (SELECT FROM {HITS} WHERE words @@ %s::tsquery LIMI
 NOTHING = Search(_NOTHING, ((1.0, _NOTHING),), _NOTHING, _NOTHING)
 
 
-def make_search(text: str, language: str) -> Search:
+def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
     """Return the search for what somebody typed, NOTHING where it finds nothing.
+
+    `is_begun`: they are still typing, so that the last word may go on.
 
     One statement, and one more for words that this process has not seen; where few are found, up to nine more.
     """
     typed = tokens(text[:500])[:MOST_TOKENS]
     if not typed:
         return NOTHING
-    return _Maker(Marks.of(language), language, text, typed).make()
+    return _Maker(Marks.of(language), language, text, typed, is_begun=is_begun).make()
 
 
 class _Maker:
-    def __init__(self, marks: Marks, language: str, text: str, typed: Sequence[Token]) -> None:
+    def __init__(self, marks: Marks, language: str, text: str, typed: Sequence[Token], *, is_begun: bool) -> None:
         self.marks, self.language, self.text = marks, language, text
         known = stems(language, {term for token in typed for way in token.ways for term in way})
         self.tokens = [token for token in typed if any(known[term] for term in token.ways[0])] or list(typed)
@@ -92,7 +94,7 @@ class _Maker:
         self.codes = [self._codes(token) for token in self.tokens]
         whole = code(text)
         self.whole = whole if len(whole) >= SHORTEST_CODE and any(map(str.isdigit, whole)) else ""
-        self.begun = ""
+        self.begun = self.tokens[-1].text if is_begun and len(self.tokens[-1].text) > 1 else ""
         self.counts: list[int | None] = []
 
     def make(self) -> Search:
@@ -154,7 +156,7 @@ class _Maker:
             found=found,
             ranked=tuple(self._ranked()),
             named=" & ".join(named),
-            coded=_any(_quoted(f"#{typed}") for typed in dict.fromkeys(codes)) if codes else _NOTHING,
+            coded=_any(f"{_quoted(f'#{typed}')}:*" for typed in dict.fromkeys(codes)) if codes else _NOTHING,
             level=_quoted(self.marks.level(level)) if level else "",
         )
 
@@ -170,8 +172,9 @@ class _Maker:
             weight = RARE - math.log10(min(max(documents or 1, 1), vocabulary.FREQUENT))
             yield weight, _any(_every(map(_quoted, way)) for way in ways)
         firsts = [ways[0][0] for ways in self.ways]
-        wholes = [*firsts, *map(" ".join, pairwise(firsts))]
-        yield WHOLE_VALUE, _any(_quoted(f"={whole}") for whole in wholes)
+        wholes = [f"={whole}" for whole in (*firsts, *map(" ".join, pairwise(firsts)))]
+        codes = [f"#{typed}" for typed in (*self.codes, self.whole) if typed]
+        yield WHOLE_VALUE, _any(map(_quoted, [*wholes, *codes]))
 
     def _mend(self) -> bool:
         """Add what words may mean that hardly any document has; tell whether there is anything."""

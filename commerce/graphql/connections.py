@@ -80,7 +80,11 @@ class Connection:
 
 @cache
 def countable(node: Any) -> Any:
-    """Return the graphene type `<Type>CountableConnection` of the graphene type `node`, always the same."""
+    """Return the graphene type `<Type>CountableConnection` of the graphene type `node`, always the same.
+
+    What `node.connection_fields()` returns, where there is such a function, it has besides: fields and resolvers, whose
+    rows are Connections.
+    """
     name = node._meta.name
     edge = type(
         f"{name}CountableEdge",
@@ -99,6 +103,7 @@ def countable(node: Any) -> Any:
             "page_info": graphene.Field(PageInfo, required=True),
             "edges": graphene.List(graphene.NonNull(edge), required=True),
             "total_count": graphene.Int(description="The number of rows of the whole list."),
+            **getattr(node, "connection_fields", dict)(),
         },
     )
 
@@ -170,10 +175,11 @@ def _check_window(
     if after is not None and before is not None:
         raise GraphQLError(f"Arguments `after` and `before` of the `{field}` connection cannot be combined.")
     for name, size in (("first", first), ("last", last)):
-        _check_size(field, name, size)
+        check_size(field, name, size)
 
 
-def _check_size(field: str, name: str, size: int | None) -> None:
+def check_size(field: str, name: str, size: int | None) -> None:
+    """Raise GraphQLError unless a list of so many rows may be asked for."""
     if size is None:
         return
     if size < 1:

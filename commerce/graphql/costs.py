@@ -3,6 +3,7 @@
 - A field of an object costs 1 for each row of its parent; a field of a scalar costs nothing.
 - The rows of a connection are multiplied by its `first` or `last`, MAX_PAGE at most, as it refuses more; an edge
   and its node are one row. `totalCount` costs COUNT, as the whole list is counted.
+- Further fields of a connection cost WHOLE, as they are counted over the whole list too.
 - The rows of another list are multiplied by its argument `limit` or `first`, if given, and by LIST otherwise.
 - What is below @skip or @include counts as if it were there, and every part of a union or interface counts.
 
@@ -36,6 +37,8 @@ from commerce.graphql.connections import MAX_PAGE
 
 LIST = 5  # rows of a list that says nothing of its length
 COUNT = 10  # of a totalCount
+WHOLE = 100  # of what is counted of a whole list by its parts
+_PARTS_OF_PAGES = frozenset({"edges", "pageInfo", "totalCount", "__typename"})
 _SIZES = ("first", "last", "limit")
 Size = int | tuple[str, ...]  # rows, or the variables that tell them, the first that is given
 
@@ -141,6 +144,8 @@ class Costs:
         declared = get_named_type(field.type) if field else None
         below = self._selected(node.selection_set, None if is_leaf_type(declared) else declared)
         own = Cost(0 if node.name.value == "node" and owner is not None and owner.name.endswith("Edge") else 1)
+        if owner is not None and owner.name.endswith("Connection") and node.name.value not in _PARTS_OF_PAGES:
+            own = Cost(WHOLE)
         if declared is not None and declared.name.endswith("Connection"):
             return Cost.sum((1, own), (1, below.once), (_size_of(node), below.per_row))
         row = Cost.sum((1, own), (1, below.once), (1, below.per_row))

@@ -56,7 +56,8 @@ class Page(Generic[R]):
     """Rows of one page in the list's order.
 
     `position(row)` is the row's place in that order: a tuple of scalars, UUIDs, Decimals or datetimes.
-    `total` counts the whole list, where that was asked for.
+    `total` counts the whole list, where that was asked for. `source` is what further fields of the connection need to
+    know of the list.
     """
 
     rows: Sequence[R]
@@ -64,6 +65,7 @@ class Page(Generic[R]):
     has_next: bool = False
     has_previous: bool = False
     total: int | None = None
+    source: Any = None
 
     @classmethod
     def of(
