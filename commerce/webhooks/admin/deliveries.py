@@ -17,6 +17,8 @@ from commerce.errors import DomainError
 from commerce.webhooks import operations, queries
 from commerce.webhooks.admin.shown import covers, pretty
 from commerce.webhooks.models import Delivery, Webhook
+from commerce.webhooks.payloads import make_plain_payload
+from tenants import queries as tenants
 from tenants.admin.base import TenantAdmin, is_uuid
 from tenants.admin.buttons import Buttons, badge
 
@@ -71,7 +73,7 @@ class _EventFilter(admin.SimpleListFilter):
 class DeliveryAdmin(Buttons, TenantAdmin):
     buttons = ("send_again",)
     change_form_template = "admin/webhooks/delivery/change_form.html"
-    list_display = ("occurred_at", "event_type", "thing", "webhook", "outcome", "attempts", "due", "short_error")
+    list_display = ("moment", "outcome", "event_type", "short_thing", "webhook", "attempts", "due", "short_error")
     list_filter = (_StatusFilter, _WebhookFilter, _EventFilter)
     list_select_related = ("webhook__app",)
     search_fields = ("id",)
@@ -89,6 +91,15 @@ class DeliveryAdmin(Buttons, TenantAdmin):
 
     # --- What is shown ---------------------------------------------------------------------------------
 
+    @admin.display(description="at", ordering="id")
+    def moment(self, delivery: Delivery) -> str:
+        return f"{delivery.occurred_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="object")
+    def short_thing(self, delivery: Delivery) -> SafeString:
+        told = f"{delivery.object_kind} …{str(delivery.object_id)[-8:]} v{delivery.object_version}"
+        return format_html('<span title="{}">{}</span>', delivery.object_id, told)
+
     @admin.display(description="object")
     def thing(self, delivery: Delivery) -> str:
         return f"{delivery.object_kind} {delivery.object_id} (version {delivery.object_version})"
@@ -100,12 +111,12 @@ class DeliveryAdmin(Buttons, TenantAdmin):
     @admin.display(description="next try")
     def due(self, delivery: Delivery) -> Any:
         if delivery.status != Delivery.Status.PENDING:
-            return None
-        return "being sent" if delivery.leased_until else delivery.next_at
+            return "-"
+        return "being sent" if delivery.leased_until else f"{delivery.next_at:%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="error")
-    def short_error(self, delivery: Delivery) -> str:
-        return delivery.error[:80]
+    def short_error(self, delivery: Delivery) -> SafeString:
+        return format_html('<span title="{}">{}</span>', delivery.error, delivery.error[:40])
 
     @admin.display(description="webhook")
     def webhook_link(self, delivery: Delivery) -> SafeString:
@@ -121,7 +132,11 @@ class DeliveryAdmin(Buttons, TenantAdmin):
     def content(self, delivery: Any) -> Any:
         if not delivery.is_covered:
             return "The app has permissions that you do not have."
-        return pretty(delivery.facts if delivery.body is None else delivery.body)
+        if delivery.body is not None:
+            return pretty(delivery.body)
+        if delivery.webhook.query or delivery.webhook.is_sync:
+            return format_html("Not kept, or not made yet. It is made of: {}", pretty(delivery.facts))
+        return pretty(make_plain_payload(delivery, public_id=tenants.get_public_id()))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)

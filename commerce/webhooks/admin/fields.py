@@ -22,13 +22,13 @@ def event_choices(permissions: Collection[str] | None, chosen: Iterable[str]) ->
     for event in EVENTS.values():
         if allows(event.name, frozenset({event.permission})):
             groups.setdefault(f"Told of ({event.permission})", []).append((event.name, event.name))
-    for name, permission in LATER.items():
-        if allows(name, frozenset({permission})):
-            groups.setdefault(f"Not raised yet ({permission})", []).append((name, name))
     for name, needed in SYNC_EVENTS.items():
         if allows(name, needed):
             title = f"Asked, and the answer waited for ({' or '.join(sorted(needed))})"
             groups.setdefault(title, []).append((name, name))
+    for name, permission in LATER.items():
+        if allows(name, frozenset({permission})):
+            groups.setdefault(f"Not raised yet ({permission})", []).append((name, name))
     known = {name for group in groups.values() for name, _ in group}
     groups.setdefault("Others", []).extend((name, name) for name in sorted(chosen - known))
     return [*groups.pop(""), *((title, members) for title, members in groups.items() if members)]

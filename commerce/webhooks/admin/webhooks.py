@@ -75,6 +75,9 @@ class WebhookForm(TenantForm):
         if "app" in self.fields:
             apps: Any = self.fields["app"]
             apps.queryset = apps.queryset.order_by("name").filter(pk__in=[app.pk for app in self.mine(apps.queryset)])
+        if "target_url" in self.fields:
+            self.fields["target_url"].label = "Target (URL)"
+            self.fields["target_url"].widget.attrs["class"] = "vLargeTextField"
         events: Any = self.fields["events"]
         events.choices = event_choices(permissions, self.instance.events)
         channels: Any = self.fields["channels"]
@@ -163,7 +166,7 @@ class WebhookAdmin(Buttons, TenantAdmin):
     form = WebhookForm
     buttons = ("pause", "resume")
     change_form_template = "admin/webhooks/webhook/change_form.html"
-    list_display = ("label", "app", "target", "asks_for", "condition", "failing_since", "waiting", "dead")
+    list_display = ("label", "app", "state_word", "waiting", "dead", "since", "number", "target")
     list_filter = ("state", "is_active", "is_sync", "app")
     list_select_related = ("app",)
     search_fields = ("name", "target_url", "app__name")
@@ -192,18 +195,30 @@ class WebhookAdmin(Buttons, TenantAdmin):
         return urlsplit(webhook.target_url).netloc
 
     @admin.display(description="events")
+    def number(self, webhook: Webhook) -> SafeString:
+        return format_html('<span title="{}">{}</span>', ", ".join(webhook.events), len(webhook.events))
+
+    @admin.display(description="events")
     def asks_for(self, webhook: Webhook) -> str:
-        first, rest = webhook.events[:2], len(webhook.events) - 2
-        return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+        return ", ".join(webhook.events)
 
     @admin.display(description="state", ordering="state")
-    def condition(self, webhook: Webhook) -> SafeString:
+    def state_word(self, webhook: Webhook) -> SafeString:
         if not webhook.is_active:
             return badge("dull", "not active")
         if webhook.state == Webhook.State.OK:
             return badge("good", "ok") if not webhook.failures else badge("warn", f"{webhook.failures} failures")
         kind = "warn" if webhook.state == Webhook.State.SLOWED else "bad"
-        return format_html("{} {}", badge(kind, webhook.get_state_display().lower()), webhook.reason)
+        return format_html('<span title="{}">{}</span>', webhook.reason, badge(kind, webhook.state))
+
+    @admin.display(description="state")
+    def condition(self, webhook: Webhook) -> SafeString:
+        told = f"Tried again at {webhook.probe_at:%Y-%m-%d %H:%M:%S} UTC." if webhook.probe_at else ""
+        return format_html("{} {} {}", self.state_word(webhook), webhook.reason, told)
+
+    @admin.display(description="failing since", ordering="failing_since")
+    def since(self, webhook: Webhook) -> str | None:
+        return f"{webhook.failing_since:%Y-%m-%d %H:%M}" if webhook.failing_since else None
 
     @admin.display(description="waiting", ordering="pending_count")
     def waiting(self, webhook: Any) -> int:

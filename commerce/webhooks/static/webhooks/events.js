@@ -1,4 +1,4 @@
-// On the page of a new webhook: dim the events that the chosen app has no permission for.
+// On the page of a new webhook: hide the events that the chosen app has no permission for.
 document.addEventListener("DOMContentLoaded", () => {
   const choice = document.getElementById("id_app");
   const known = document.getElementById("app-permissions");
@@ -12,7 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const held = permissions[choice.value];
     for (const { group, needed } of groups) {
       const lacks = held !== undefined && needed.length > 0 && !needed.some((code) => held.includes(code));
-      group.classList.toggle("lacking", lacks);
+      group.hidden = lacks;
       for (const box of group.querySelectorAll("input")) {
         box.disabled = lacks;
         if (lacks) box.checked = false;
