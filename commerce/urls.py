@@ -28,7 +28,8 @@ from tenants.graphql.context import ShopContext
 from tenants.graphql.policy import policy_of
 from tenants.media import receive_upload, serve_media
 from tenants.middleware import tenant_of
-from tenants.rest import Channels
+from tenants.rest.channels import Channels
+from tenants.rest.jobs import Jobs
 
 
 def open_scope(request: HttpRequest, time_limit: int, operation: Operation, alias: str) -> AbstractContextManager[Any]:
@@ -60,6 +61,7 @@ def make_context(request: HttpRequest) -> ShopContext:
 graphql = GraphQLView.as_view(schema=schema, open_scope=open_scope, make_context=make_context, make_policy=make_policy)
 rest = Router()
 rest.register("channels", Channels)
+rest.register("jobs", Jobs)
 rest.registry += [*catalog.registry, *webhooks.registry]
 handler500 = "commerce.health.server_error"
 urlpatterns = [

@@ -1,18 +1,26 @@
-"""Giving many products, or many variants, their attribute values at once.
+"""Giving many products, variants or pages their attribute values at once.
 
-plans = plan_values([(type_id, {"colour": ["Red"]}), …], on_variants=False)    # a Plan or a DomainError for each
-differences = compare(ProductValue, {product_id: plan, …})                    # makes values that there are not
-save_many(changed, now=now, then=differences.write)
+    plans = plan_values(ProductValue, [(type_id, {"colour": ["Red"]}), …])         # a Plan or a DomainError for each
+    differences = compare(ProductValue, {product_id: plan, …})                    # makes values that there are not
+    save_many(changed, now=now, then=lambda: differences.write(products))
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
 
-from catalog.models import Attribute, AttributeValue, ProductTypeAttribute, ProductValue, VariantValue
+from catalog.models import (
+    Attribute,
+    AttributeValue,
+    PageTypeAttribute,
+    PageValue,
+    ProductTypeAttribute,
+    ProductValue,
+    VariantValue,
+)
 from catalog.operations.attributes import MANY_VALUES, REFERENCES, refer
 from catalog.values import parse_value
 from commerce.db.scope import current_scope
@@ -32,6 +40,7 @@ CROSS JOIN LATERAL (
 """
 
 Key = tuple[UUID, str]
+_WORDS: dict[Any, str] = {ProductValue: "product", VariantValue: "variant", PageValue: "page"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +58,15 @@ class Plan:
     columns: dict[Key, dict[str, Any]]
 
 
-def plan_values(
-    wanted: Sequence[tuple[UUID, Mapping[str, Sequence[Any]]]], *, on_variants: bool
-) -> list[Plan | DomainError]:
-    """Return what each object of a product type is to have, or why it cannot have it.
+def plan_values(model: Any, wanted: Sequence[tuple[UUID, Mapping[str, Sequence[Any]]]]) -> list[Plan | DomainError]:
+    """Return what each object of a product type or page type is to have, or why it cannot have it.
 
     Values are given by attribute slug as `assign_product_values` takes them, or as Existing. Two statements, and one
     for each reference.
     """
-    types = {type_id for type_id, _ in wanted}
-    rows = ProductTypeAttribute.objects.filter(product_type_id__in=types, on_variants=on_variants)
     held: dict[UUID, dict[str, Attribute]] = {}
-    for row in rows.select_related("attribute"):
-        held.setdefault(row.product_type_id, {})[row.attribute.slug] = row.attribute
+    for type_id, attribute in _held_by(model, {type_id for type_id, _ in wanted}):
+        held.setdefault(type_id, {})[attribute.slug] = attribute
     named = {
         (held[type_id][slug].id, raw.slug)
         for type_id, values in wanted
@@ -74,13 +79,24 @@ def plan_values(
     return [_plan(held.get(type_id, {}), values, known) for type_id, values in wanted]
 
 
+def _held_by(model: Any, types: set[UUID]) -> Iterator[tuple[UUID, Attribute]]:
+    """Yield the attributes of types."""
+    if model is PageValue:
+        for page_row in PageTypeAttribute.objects.filter(page_type_id__in=types).select_related("attribute"):
+            yield page_row.page_type_id, page_row.attribute
+        return
+    rows = ProductTypeAttribute.objects.filter(product_type_id__in=types, on_variants=model is VariantValue)
+    for row in rows.select_related("attribute"):
+        yield row.product_type_id, row.attribute
+
+
 def _plan(
     attributes: Mapping[str, Attribute], values: Mapping[str, Sequence[Any]], known: Mapping[Key, UUID]
 ) -> Plan | DomainError:
     plan = Plan({}, {})
     for slug, raws in values.items():
         if slug not in attributes:
-            told = f"The product type has no attribute {slug!r} there."
+            told = f"The type has no attribute {slug!r} there."
             return DomainError(told, code="NOT_FOUND", field=f"attributes.{slug}")
         try:
             _add(plan, attributes[slug], raws, known)
@@ -123,12 +139,14 @@ class Differences:
         return {row[0] for row in self.gained} | {row[0] for row in self.lost}
 
     def write(self, products: Mapping[UUID, UUID]) -> None:
-        """Write them; `products` are those that the objects belong to. Three statements at most."""
+        """Write them; `products` are those that the objects belong to, by id. Three statements at most."""
         owner = _owner(self.model)
-        with about("product", {products[id_] for id_ in self.owners}):
+        topic = "page" if self.model is PageValue else "product"
+        with about(topic, {products[id_] for id_ in self.owners}):
             if self.lost:
                 _execute(
-                    f"DELETE FROM catalog_{owner}value t USING unnest(%s::uuid[], %s::uuid[]) AS s (owner_id, value_id) "
+                    f"DELETE FROM catalog_{owner}value t "
+                    "USING unnest(%s::uuid[], %s::uuid[]) AS s (owner_id, value_id) "
                     f"WHERE t.{owner}_id = s.owner_id AND t.value_id = s.value_id",
                     list(map(list, zip(*self.lost, strict=True))),
                 )
@@ -141,6 +159,8 @@ class Differences:
                 )
 
     def _row(self, id_: UUID, value_id: UUID, place: int, products: Mapping[UUID, UUID]) -> Any:
+        if self.model is PageValue:
+            return PageValue(page_id=id_, value_id=value_id, position=place)
         if self.model is ProductValue:
             return ProductValue(product_id=id_, value_id=value_id, position=place)
         return VariantValue(variant_id=id_, product_id=products[id_], value_id=value_id, position=place)
@@ -193,7 +213,7 @@ def _find(keys: Iterable[Key]) -> dict[Key, UUID]:
 
 
 def _owner(model: Any) -> str:
-    return "product" if model is ProductValue else "variant"
+    return _WORDS[model]
 
 
 def _execute(sql: str, parameters: Any) -> list[Any]:

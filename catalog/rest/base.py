@@ -10,7 +10,6 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog import operations
-from catalog.operations import Existing
 from catalog.values import check_editorjs
 from commerce.errors import DomainError
 from commerce.rest.changes import Change
@@ -117,7 +116,7 @@ _BLOCK = {
     "properties": {"type": {"type": "string"}, "data": {"type": "object"}},
 }
 EDITORJS = {
-    "type": ["object", "null"],
+    "type": "object",
     "required": ["blocks"],
     "properties": {"blocks": {"type": "array", "items": _BLOCK}},
     "description": "An EditorJS document.",
@@ -137,47 +136,3 @@ class RichText(serializers.JSONField):
         except DomainError as error:
             raise ValidationError(error.message) from error
         return super().to_internal_value(data)
-
-
-_VALUE = {
-    "oneOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "number"},
-        {"type": "boolean"},
-        {"type": "object"},
-    ]
-}
-VALUES = {
-    "type": "object",
-    "additionalProperties": {"type": "array", "maxItems": 100, "items": _VALUE},
-    "maxProperties": 200,
-    "description": (
-        "Values by the attribute's slug. Takes texts, numbers, booleans, EditorJS documents, and "
-        '{"slug": "red"} for a value that there is; shows {"slug", "name"} of each. Attributes that are not named '
-        "keep their values."
-    ),
-}
-
-
-class ValuesShape(serializers.Field[Any, Any, Any, Any]):
-    """Attribute values by slug, as `plan_values` takes them."""
-
-    def to_internal_value(self, data: Any) -> dict[str, list[Any]]:
-        if not isinstance(data, Mapping) or len(data) > 200:
-            raise ValidationError("This is an object of lists, by the attribute's slug; of 200 attributes at most.")
-        return {slug: self._values(slug, raws) for slug, raws in data.items()}
-
-    def _values(self, slug: str, raws: Any) -> list[Any]:
-        if not isinstance(raws, list) or len(raws) > 100:
-            raise ValidationError({slug: ["The values of an attribute are a list of 100 at most."]})
-        return [self._value(slug, raw) for raw in raws]
-
-    def _value(self, slug: str, raw: Any) -> Any:
-        if isinstance(raw, Mapping) and isinstance(raw.get("slug"), str) and "blocks" not in raw:
-            return Existing(raw["slug"])
-        if isinstance(raw, bool | int | float | str) or (isinstance(raw, Mapping) and "blocks" in raw):
-            return raw
-        raise ValidationError({slug: ['A value is a text, a number, a boolean, EditorJS, or {"slug": …}.']})
-
-    def to_representation(self, value: Any) -> Any:
-        return value

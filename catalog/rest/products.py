@@ -1,7 +1,7 @@
 """Products and their variants."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -20,16 +20,8 @@ from catalog.models import (
     VariantValue,
 )
 from catalog.operations import Plan
-from catalog.rest.base import (
-    IN_ORDER,
-    METADATA,
-    STANDARD,
-    VALUES,
-    BatchedResource,
-    RichText,
-    ValuesShape,
-    sub_list,
-)
+from catalog.rest.base import IN_ORDER, METADATA, STANDARD, BatchedResource, RichText, sub_list
+from catalog.rest.values import Values, ValuesShape, WithValues
 from commerce.errors import DomainError
 from commerce.rest.changes import Change, sound
 from commerce.rest.filters import ID, MOMENT, Filter
@@ -52,11 +44,6 @@ class PublicationSerializer(serializers.Serializer[Any]):
 @extend_schema_field(PublicationSerializer(many=True))
 class Publications(Part):
     """All channels that a product is shown in."""
-
-
-@extend_schema_field(VALUES)
-class Values(Part):
-    """Attribute values."""
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string", "format": "uuid"}})
@@ -97,42 +84,11 @@ class ProductSerializer(RowSerializer):
         ]
 
 
-class ValuedResource(BatchedResource):
-    """Objects that have attribute values."""
-
-    value_model: ClassVar[Any]
-
-    def type_of(self, instances: Sequence[Any]) -> Mapping[UUID, UUID]:
-        """Return the product types of objects, by id."""
-        raise NotImplementedError
-
-    def fill(self, changes: Sequence[Change]) -> None:
-        given = [change for change in changes if change.parts.get("attributes")]
-        types = self.type_of([change.instance for change in given]) if given else {}
-        wanted = [(types[change.instance.id], change.parts["attributes"]) for change in given]
-        plans = operations.plan_values(wanted, on_variants=self.value_model is VariantValue) if wanted else []
-        for change, plan in zip(given, plans, strict=True):
-            if isinstance(plan, DomainError):
-                change.refuse(plan)
-            else:
-                change.parts["attributes"] = plan
-
-    def load_values(self, instances: Sequence[Any]) -> dict[UUID, dict[str, list[Any]]]:
-        """Return attribute values as they are shown, by object. One statement."""
-        owner = "product_id" if self.value_model is ProductValue else "variant_id"
-        rows = self.value_model.objects.filter(**{f"{owner}__in": [one.id for one in instances]})
-        found: dict[UUID, dict[str, list[Any]]] = {}
-        columns = (owner, "value__attribute__slug", "value__slug", "value__name")
-        for id_, attribute, slug, name in rows.order_by("position").values_list(*columns):
-            found.setdefault(id_, {}).setdefault(attribute, []).append({"slug": slug, "name": name})
-        return found
-
-
-class Products(ValuedResource):
+class Products(WithValues, BatchedResource):
     """What the shop offers."""
 
     model, row, noun, tag = Product, ProductSerializer, "product", "Products"
-    value_model = ProductValue
+    value_model, value_owner = ProductValue, "product_id"
     keys = (("external_reference",),)
     fixed = ("product_type_id",)
     filters = (
@@ -244,11 +200,11 @@ class VariantSerializer(RowSerializer):
         ]
 
 
-class Variants(ValuedResource):
+class Variants(WithValues, BatchedResource):
     """What is priced, stocked and sold."""
 
     model, row, noun, tag = Variant, VariantSerializer, "variant", "Products"
-    value_model = VariantValue
+    value_model, value_owner = VariantValue, "variant_id"
     keys = (("sku",), ("external_reference",))
     fixed = ("product_id",)
     filters = (

@@ -1,9 +1,11 @@
 """The addresses of the catalogue's resources."""
 
+from catalog.rest.content import MenuItems, Menus, Pages, PageTypes
 from catalog.rest.groups import Categories, CollectionProducts, Collections
 from catalog.rest.offers import Prices, Stocks, Warehouses
 from catalog.rest.products import Products, Variants
 from catalog.rest.types import Attributes, AttributeValues, ProductTypes
+from catalog.rest.uploads import Uploads
 from catalog.rest.words import MediaList, Translations
 from commerce.rest.router import Router
 
@@ -21,3 +23,8 @@ router.register("collections", Collections)
 router.register("collection-products", CollectionProducts)
 router.register("translations", Translations)
 router.register("media", MediaList)
+router.register("uploads", Uploads)
+router.register("menus", Menus)
+router.register("menu-items", MenuItems)
+router.register("page-types", PageTypes)
+router.register("pages", Pages)

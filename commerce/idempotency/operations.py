@@ -67,6 +67,10 @@ class Begun:
         """Write down, in the scope's transaction, how far it is, and that somebody is at it for so long."""
         _execute(_ADVANCE, [recovery_point, now + lease, self.caller, self.key])
 
+    def abandon(self) -> None:
+        """Forget, in the scope's transaction, a write that had no effect: the key may be sent again."""
+        _execute("DELETE FROM idempotency_record WHERE caller = %s AND key = %s", [self.caller, self.key])
+
     def finish(self, answer: Answer) -> None:
         """Write down, in the scope's transaction, what whoever sends the key again is told."""
         headers = orjson.dumps(answer.headers).decode()

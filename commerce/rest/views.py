@@ -153,6 +153,26 @@ class View(Described, ViewSet):
                 time.sleep(0.02 * 4**attempt)
         raise AssertionError
 
+    def working(self, work: Callable[[], Answer]) -> HttpResponse:
+        """Return the answer of `work`, which opens transactions of its own, once for an `Idempotency-Key`."""
+        key = self._key()
+        with replicas.writing():
+            if key is None:
+                return _response(work())
+            with tenant_scope(self.tenant):
+                begun = idempotency.begin(key=key, caller=self.actor, digest=self._digest(), now=self.now)
+            if isinstance(begun, Answer):
+                return _response(begun, **{"Idempotency-Replayed": "true"})
+            try:
+                found = work()
+            except BaseException:
+                with tenant_scope(self.tenant):
+                    begun.abandon()
+                raise
+            with tenant_scope(self.tenant):
+                begun.finish(found)
+            return _response(found)
+
     def _write_once(self, key: str | None, write: Callable[[], Answer]) -> HttpResponse:
         with replicas.writing(), tenant_scope(self.tenant):
             if key is None:

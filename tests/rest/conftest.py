@@ -11,8 +11,16 @@ from commerce.db.scope import tenant_scope
 from tenants import operations
 from tests.factories.tenants import Shop
 
-ALL = ("MANAGE_PRODUCTS", "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES", "MANAGE_TRANSLATIONS", "MANAGE_MENUS", "MANAGE_PAGES")
-ALL += ("MANAGE_PAGE_TYPES_AND_ATTRIBUTES", "MANAGE_CHANNELS", "MANAGE_APPS")
+ALL = (
+    "MANAGE_PRODUCTS",
+    "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES",
+    "MANAGE_TRANSLATIONS",
+    "MANAGE_MENUS",
+    "MANAGE_PAGES",
+    "MANAGE_PAGE_TYPES_AND_ATTRIBUTES",
+    "MANAGE_CHANNELS",
+    "MANAGE_APPS",
+)
 
 
 def make_key(shop: Shop, *permissions: str, scopes=()) -> str:

@@ -6,6 +6,10 @@ import pytest
 
 from catalog.models import (
     CollectionPublication,
+    Menu,
+    MenuItem,
+    Page,
+    PageType,
     ProductTypeAttribute,
     VariantMedia,
     WarehouseChannel,
@@ -204,6 +208,10 @@ PAGES = {
     "collection-products": 1,
     "translations": 1,
     "media": 1,
+    "menus": 1,
+    "menu-items": 1,
+    "page-types": 2,
+    "pages": 2,
 }
 
 
@@ -221,6 +229,10 @@ def full(_database) -> tuple[Any, Office]:
             make.make_warehouse(f"Warehouse {number}")
             make.make_product_type(f"Type {number}")
             make.make_translation(product, "nl", name="P")
+            menu = Menu.objects.create(name="M", slug=f"m-{number}")
+            MenuItem.objects.create(menu=menu, name="I", url="/")
+            kind = PageType.objects.create(name="T", slug=f"t-{number}")
+            Page.objects.create(page_type=kind, title="P", slug=f"p-{number}")
     return shop, Office(shop, make_key(shop))
 
 

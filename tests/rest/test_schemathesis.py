@@ -29,7 +29,7 @@ FEW = hypothesis.settings(
     suppress_health_check=list(hypothesis.HealthCheck),
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
 )
-ONE = hypothesis.settings(FEW, max_examples=1)
+ONE = hypothesis.settings(FEW, max_examples=1, phases=[hypothesis.Phase.generate])
 schema = schemathesis.openapi.from_dict(document())
 schema.app = application
 # What paths and bodies may name: first part of the path, or field → values.

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
@@ -15,13 +14,10 @@ from rest_framework.request import Request
 from commerce.addresses import client_of
 from commerce.errors import DomainError
 from commerce.ratelimit import Allowance, plan_limit
-from commerce.rest.resources import page_of
-from commerce.rest.schema import Operation
-from commerce.rest.views import READS, View, answer
-from tenants import queries
+from commerce.rest.views import READS, View
 from tenants.callers import CREDENTIALS, Caller, authenticate
 from tenants.middleware import tenant_of
-from tenants.queries import ChannelRow, TenantRecord
+from tenants.queries import TenantRecord
 from tenants.scopes import SCOPES
 
 _NO_KEY = "Send a key of this shop as `Authorization: Bearer <key>`: a token of one of its apps."
@@ -113,41 +109,3 @@ class ShopView(View):
         need = self.reads if request.method in READS else self.writes
         if need is not None:
             need.check(self.caller)
-
-
-class ChannelSerializer(serializers.Serializer[Any]):
-    """A market of the shop."""
-
-    id = serializers.UUIDField()
-    slug = serializers.CharField()
-    name = serializers.CharField()
-    currency = serializers.CharField()
-    default_country = serializers.CharField()
-    countries = serializers.ListField(child=serializers.CharField())
-    languages = serializers.ListField(child=serializers.CharField())
-    is_active = serializers.BooleanField()
-
-
-class Channels(ShopView):
-    """The shop's markets, which other resources name by their slugs."""
-
-    noun = tag = "channels"
-    reads = Need("channels:read")
-    http_method_names = ["get", "head"]
-
-    def list(self, request: Request) -> HttpResponse:
-        """Answer with all channels."""
-        self.refuse_parameters(request)
-
-        def read() -> Any:
-            items = [_shown(channel) for channel in queries.list_channel_rows()]
-            return answer({"items": items, "next_cursor": None})
-
-        return self.reading(read)
-
-    def describe(self, action: str) -> Operation:
-        return Operation("list_channels", "List channels", None, {200: page_of(ChannelSerializer)})
-
-
-def _shown(channel: ChannelRow) -> dict[str, Any]:
-    return {name: value for name, value in channel._asdict().items() if name in ChannelSerializer().fields}
