@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from tenants.sign_in import refuse_sign_in
 
 # Names of applications as staff read them, in the order of the front page.
-SECTIONS = {"catalog": "Catalogue", "tenants": "Shop", "webhooks": "Webhooks"}
+SECTIONS = {"catalog": "Catalogue", "tenants": "Shop", "webhooks": "Webhooks", "jobs": "Work"}
 
 
 class TenantAdminConfig(AdminConfig):

@@ -166,6 +166,20 @@ def cancel(id: UUID) -> None:
         raise JobNotFound(f"There is no unfinished job {id}.", field="id")
 
 
+def list_latest(*, at_most: int, only_unfinished: bool = False) -> list[Job]:
+    """Return the scope's tenant's jobs, the latest first."""
+    found = Job.objects.filter(finished_at=None) if only_unfinished else Job.objects.all()
+    return list(found.order_by("-created_at", "-id")[:at_most])
+
+
+def get(id: UUID) -> Job:
+    """Return a job of the scope's tenant. Raises JobNotFound."""
+    job = Job.objects.filter(id=id).first()
+    if job is None:
+        raise JobNotFound(f"There is no job {id}.", field="id")
+    return job
+
+
 def run(tenant_id: int, id: UUID) -> None:
     """Do a job, if it waits and nobody else has it, and write down how it ended. Raises what its function raises."""
     with tenant_scope(tenant_id), connections["default"].cursor() as cursor:
