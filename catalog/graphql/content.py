@@ -28,7 +28,7 @@ from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.menus import Menu, MenuItem, load_trees, onlooker_of
 from catalog.graphql.pages import Page, PageType, viewer_of
 from catalog.graphql.plain_filters import read_filter, read_where
-from catalog.graphql.products import ProductType
+from catalog.graphql.types import ProductType
 from catalog.graphql.warehouses import KEEPERS, Warehouse
 from catalog.queries import attributes, menus, pages, types, warehouses
 from catalog.queries.conditions import NEVER, Pending

@@ -12,17 +12,23 @@ from catalog.graphql.attributes import Attribute, AttributeValue
 from catalog.graphql.groups import Category, Collection
 from catalog.graphql.loading import load_categories, load_collections, load_products, load_variants_by_id
 from catalog.graphql.media import ProductMedia
+from catalog.graphql.menus import Menu, MenuItem, onlooker_of
+from catalog.graphql.pages import Page, PageType, viewer_of
 from catalog.graphql.products import Product, ProductVariant
 from catalog.graphql.translations import (
     AttributeTranslation,
     AttributeValueTranslation,
     CategoryTranslation,
     CollectionTranslation,
+    MenuItemTranslation,
+    PageTranslation,
     ProductTranslation,
     ProductVariantTranslation,
 )
 from catalog.graphql.warehouses import Warehouse
-from catalog.queries import attributes, products, translations, warehouses
+from catalog.queries import attributes, menus, pages, products, translations, types, warehouses
+from catalog.queries.menus import MenuItemRow, MenuRow, Onlooker
+from catalog.queries.pages import PageRow, Viewer
 from catalog.queries.rows import (
     AttributeRow,
     CategoryRow,
@@ -34,6 +40,7 @@ from catalog.queries.rows import (
     ValueRow,
     VariantRow,
 )
+from catalog.queries.types import PageTypeRow
 from catalog.queries.warehouses import WarehouseRow
 from commerce.graphql.batch import Batch, batch
 from commerce.graphql.info import Info
@@ -49,6 +56,8 @@ _TRANSLATION_TYPES = {
     "Attribute": AttributeTranslation,
     "AttributeValue": AttributeValueTranslation,
     "ProductVariant": ProductVariantTranslation,
+    "Page": PageTranslation,
+    "MenuItem": MenuItemTranslation,
 }
 
 
@@ -161,6 +170,44 @@ def _translation(rows: Sequence[EventRow], info: Info[ShopContext]) -> list[Tran
     return [words if words and words.object_kind in _TRANSLATION_TYPES else None for words in told]
 
 
+@batch
+def _page(rows: Sequence[EventRow], info: Info[ShopContext]) -> list[PageRow | None]:
+    viewer = viewer_of(info.context) or Viewer(info.context.now, None)
+
+    def gone(row: EventRow) -> PageRow:
+        return last_known(PageRow, row.object_id, row.facts, viewer=viewer)
+
+    return objects_of(rows, partial(pages.list_pages_by_id, viewer=viewer), gone)
+
+
+def _page_types(context: ShopContext, ids: list[UUID]) -> dict[UUID, PageTypeRow]:
+    return types.list_types_by_id("page", ids)
+
+
+def _in_menu(kind: type[R], read: Callable[[ShopContext, Onlooker, list[UUID]], Mapping[UUID, R]]) -> Batch:
+    """Return the resolver of a menu, or of an item, as a channel shows it."""
+
+    def resolve(rows: Sequence[EventRow], info: Info[ShopContext], channel: str | None = None) -> list[R | None]:
+        onlooker = onlooker_of(info.context, channel)
+        if onlooker is None:
+            return [None for _ in rows]
+
+        def gone(row: EventRow) -> R:
+            return last_known(kind, row.object_id, row.facts, onlooker=onlooker)
+
+        return objects_of(rows, partial(read, info.context, onlooker), gone)
+
+    return batch(resolve)
+
+
+def _menus(context: ShopContext, onlooker: Onlooker, ids: list[UUID]) -> dict[UUID, MenuRow]:
+    return menus.list_menus_by_id(ids, onlooker)
+
+
+def _menu_items(context: ShopContext, onlooker: Onlooker, ids: list[UUID]) -> dict[UUID, MenuItemRow]:
+    return menus.list_items_by_id(ids, onlooker)
+
+
 class TranslationTypes(graphene.Union):
     """The words of an object in another language."""
 
@@ -238,6 +285,25 @@ EVENT_TYPES = [
             "resolve_warehouse": shows(WarehouseRow, _warehouses),
         },
         "WarehouseCreated WarehouseUpdated WarehouseDeleted WarehouseMetadataUpdated",
+    ),
+    *event_types(
+        {"menu": _in_channel(Menu, "The menu."), "resolve_menu": _in_menu(MenuRow, _menus)},
+        "MenuCreated MenuUpdated MenuDeleted",
+    ),
+    *event_types(
+        {"menu_item": _in_channel(MenuItem, "The item."), "resolve_menu_item": _in_menu(MenuItemRow, _menu_items)},
+        "MenuItemCreated MenuItemUpdated MenuItemDeleted",
+    ),
+    *event_types(
+        {"page": graphene.Field(Page, description="The page."), "resolve_page": _page},
+        "PageCreated PageUpdated PageDeleted",
+    ),
+    *event_types(
+        {
+            "page_type": graphene.Field(PageType, description="The page type."),
+            "resolve_page_type": shows(PageTypeRow, _page_types),
+        },
+        "PageTypeCreated PageTypeUpdated PageTypeDeleted",
     ),
     *event_types(
         {

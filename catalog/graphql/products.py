@@ -8,7 +8,7 @@ from uuid import UUID
 
 import graphene
 
-from catalog.graphql.assigned import AssignedAttribute, assigned
+from catalog.graphql.assigned import assigned, assigned_field, assigned_list, named
 from catalog.graphql.attributes import SelectedAttribute, VariantAttributeScope, in_scope
 from catalog.graphql.loading import (
     load_categories,
@@ -37,6 +37,7 @@ from catalog.graphql.translations import (
     resolve_translation,
     translation_field,
 )
+from catalog.graphql.types import ProductType
 from catalog.models.stock import MOST_SHOWN
 from catalog.queries import groups, products
 from catalog.queries.rows import (
@@ -59,45 +60,6 @@ from commerce.graphql.scalars import DateTime, JSONString
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 from tenants.graphql.types import AddressInput
-
-
-def _assigned_field() -> graphene.Field:
-    return graphene.Field(
-        AssignedAttribute,
-        slug=graphene.String(required=True, description="The attribute's slug."),
-        description="One attribute with its value, null where the object has no such attribute.",
-    )
-
-
-def _assigned_list() -> graphene.List:
-    return graphene.List(
-        graphene.NonNull(AssignedAttribute),
-        required=True,
-        limit=graphene.Int(default_value=100, description="How many at most."),
-        description="The attributes with their values.",
-    )
-
-
-def _named(assignments: Sequence[Assignment], slug: str) -> Assignment | None:
-    found = assigned([assignment for assignment in assignments if assignment.attribute.slug == slug])
-    return found[0] if found else None
-
-
-class ProductType(graphene.ObjectType):
-    """What a kind of product has."""
-
-    class Meta:
-        interfaces = (ObjectWithMetadata,)
-        possible_types = (ProductTypeRow,)
-
-    id = graphene.ID(required=True, description="The id.")
-    name = graphene.String(required=True, description="The name for people.")
-    slug = graphene.String(required=True, description="The name in filters, unique in the shop.")
-    is_shipping_required = graphene.Boolean(required=True, description="Whether such products are shipped.")
-
-    @batch
-    def resolve_id(rows: Sequence[ProductTypeRow], info: Info[ShopContext]) -> list[str]:
-        return [to_global_id("ProductType", row.id) for row in rows]
 
 
 class ProductVariant(graphene.ObjectType):
@@ -126,13 +88,9 @@ class ProductVariant(graphene.ObjectType):
         variant_selection=VariantAttributeScope(description="Only those that shoppers choose by, or only the others."),
         description="Its attributes with their values.",
     )
-    assigned_attribute = _assigned_field()
-    assigned_attributes = graphene.List(
-        graphene.NonNull(AssignedAttribute),
-        required=True,
-        variant_selection=VariantAttributeScope(description="Only those that shoppers choose by, or only the others."),
-        limit=graphene.Int(default_value=100, description="How many at most."),
-        description="Its attributes with their values.",
+    assigned_attribute = assigned_field()
+    assigned_attributes = assigned_list(
+        variant_selection=VariantAttributeScope(description="Only those that shoppers choose by, or only the others.")
     )
     media = graphene.List(graphene.NonNull(ProductMedia), description="The media of the product that show it.")
     images = graphene.List(graphene.NonNull(ProductImage), description="The pictures of the product that show it.")
@@ -175,7 +133,7 @@ class ProductVariant(graphene.ObjectType):
     def resolve_assigned_attribute(
         rows: Sequence[VariantRow], info: Info[ShopContext], slug: str
     ) -> list[Assignment | None]:
-        return [_named(found, slug) for found in load_variant_attributes(info.context, rows)]
+        return [named(found, slug) for found in load_variant_attributes(info.context, rows)]
 
     @batch
     def resolve_assigned_attributes(
@@ -242,8 +200,8 @@ class Product(graphene.ObjectType):
     attributes = graphene.List(
         graphene.NonNull(SelectedAttribute), required=True, description="Its attributes with their values."
     )
-    assigned_attribute = _assigned_field()
-    assigned_attributes = _assigned_list()
+    assigned_attribute = assigned_field()
+    assigned_attributes = assigned_list()
     thumbnail = graphene.Field(Image, args=sized(), description="The first picture.")
     media = graphene.List(graphene.NonNull(ProductMedia), description="Its pictures and videos.")
     images = graphene.List(graphene.NonNull(ProductImage), description="Its pictures.")
@@ -322,7 +280,7 @@ class Product(graphene.ObjectType):
     def resolve_assigned_attribute(
         rows: Sequence[ProductRow], info: Info[ShopContext], slug: str
     ) -> list[Assignment | None]:
-        return [_named(found, slug) for found in load_product_attributes(info.context, rows)]
+        return [named(found, slug) for found in load_product_attributes(info.context, rows)]
 
     @batch
     def resolve_assigned_attributes(

@@ -1,10 +1,12 @@
 """What a shop's catalogue answers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import graphene
 
+from catalog.graphql import metadata
 from catalog.graphql.assigned import ASSIGNED_TYPES
 from catalog.graphql.content import ContentQuery
 from catalog.graphql.filters import read_category_filter, read_collection_filter
@@ -20,6 +22,7 @@ from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.loading import keep_products
 from catalog.graphql.products import Product, ProductVariant
+from catalog.graphql.suggestions import SearchQuery
 from catalog.queries import groups, products
 from catalog.queries.lists import get_page
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow, VariantRow
@@ -33,8 +36,10 @@ from tenants.graphql.types import ChoiceValue
 # Types that no field of the schema leads to, or none yet.
 TYPES = [*ASSIGNED_TYPES, ChoiceValue, IntFilterInput, PriceFilterInput, UUIDFilterInput]
 
+metadata.register()
 
-class Query(ContentQuery):
+
+class Query(ContentQuery, SearchQuery):
     """The catalogue's fields of the root."""
 
     products = products_field(channel=channel_argument(), description="The products that shoppers of a channel see.")
@@ -67,9 +72,10 @@ class Query(ContentQuery):
         channel = info.context.channel(wanted.channel)
         if channel is None:
             return [empty_page()]
-        found = get_page(wanted.of(info.context, channel), page)
+        listed = wanted.of(info.context, channel)
+        found = get_page(listed, page)
         keep_products(info.context, found.rows)
-        return [found]
+        return [replace(found, source=wanted.facets(listed)) if info.selects("facets") else found]
 
     @root
     def resolve_product(

@@ -6,6 +6,7 @@ from catalog.operations.batches import lock_many, save_many
 from catalog.operations.files import delete_orphans, delete_released, forget_uploads, list_orphans
 from catalog.operations.listings import ListingChange, refresh_products
 from catalog.operations.menus import MenuCycle
+from catalog.operations.metadata import KEPT_WITH, change_metadata
 from catalog.operations.objects import KINDS, CategoryCycle, NotUnique, delete, explain, list_subtree, save
 from catalog.operations.pictures import compare_pictures
 from catalog.operations.publications import compare_publications
@@ -14,6 +15,7 @@ from catalog.operations.thumbnails import ThumbnailImpossible, Wanted, make_thum
 from catalog.operations.uploads import Started, UploadRefused, finish_upload, start_upload, stored_name
 
 __all__ = [
+    "KEPT_WITH",
     "KINDS",
     "CategoryCycle",
     "Existing",
@@ -30,6 +32,7 @@ __all__ = [
     "assign_page_values",
     "assign_product_values",
     "assign_variant_values",
+    "change_metadata",
     "compare",
     "compare_pictures",
     "compare_publications",

@@ -142,8 +142,9 @@ def _write(instance: models.Model, write: Callable[[], Any]) -> None:
     try:
         with transaction.atomic(using=alias):
             write()
-            # Foreign keys are checked at commit otherwise, when nobody is left to tell.
-            connections[alias].cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
+            # Foreign keys are checked at commit otherwise, when nobody is left to tell. What follows may again write
+            # in any order, as a deletion of rows that refer to each other does.
+            connections[alias].cursor().execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     except models.ProtectedError as error:
         users = sorted({str(obj._meta.verbose_name_plural) for obj in error.protected_objects})
         raise DomainError(f"It is still used by {', '.join(users)}.") from error

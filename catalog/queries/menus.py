@@ -114,6 +114,15 @@ def get_menu_of_item(item_id: UUID) -> UUID | None:
     return found[0][0] if found else None
 
 
+_ITEM = "i.id, i.menu_id, i.parent_id, i.name, i.level, i.url, i.category_id, i.collection_id, i.page_id"
+
+
+def list_items_by_id(ids: Sequence[UUID], onlooker: Onlooker) -> dict[UUID, MenuItemRow]:
+    """Return items, whether their targets are seen or not, by id."""
+    found = fetch(f"SELECT {_ITEM} FROM catalog_menuitem i WHERE i.id = ANY(%s)", [list(ids)])
+    return {row[0]: MenuItemRow._make((*row, onlooker)) for row in found}
+
+
 def list_trees(menu_ids: Sequence[UUID], onlooker: Onlooker) -> dict[UUID, Tree]:
     """Return the tree of each menu, its items in the merchant's order, as far as the onlooker sees their targets.
 
@@ -121,8 +130,7 @@ def list_trees(menu_ids: Sequence[UUID], onlooker: Onlooker) -> dict[UUID, Tree]
     """
     shown = _is_shown(onlooker)
     found = fetch(
-        f"""SELECT i.id, i.menu_id, i.parent_id, i.name, i.level, i.url, i.category_id, i.collection_id, i.page_id
-        FROM unnest(%s::uuid[]) AS k(id)
+        f"""SELECT {_ITEM} FROM unnest(%s::uuid[]) AS k(id)
         CROSS JOIN LATERAL (SELECT * FROM catalog_menuitem i WHERE i.menu_id = k.id OFFSET 0) i
         WHERE {shown.probe} ORDER BY i.level, i.position, i.id""",
         [list(menu_ids), *shown.params],

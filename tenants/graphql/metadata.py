@@ -13,7 +13,16 @@ from tenants import queries
 from tenants.graphql.context import ShopContext
 
 # Types whose private metadata another permission than MANAGE_PRODUCTS opens.
-_KEEPERS = {"Channel": "MANAGE_CHANNELS", "Shop": "MANAGE_SETTINGS"}
+_KEEPERS = {
+    "Attribute": "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES",
+    "Channel": "MANAGE_CHANNELS",
+    "Menu": "MANAGE_MENUS",
+    "MenuItem": "MANAGE_MENUS",
+    "Page": "MANAGE_PAGES",
+    "PageType": "MANAGE_PAGE_TYPES_AND_ATTRIBUTES",
+    "ProductType": "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES",
+    "Shop": "MANAGE_SETTINGS",
+}
 
 
 class Item(NamedTuple):

@@ -53,6 +53,18 @@ subscription {
     ... on WarehouseUpdated { warehouse { ...warehouse } }
     ... on WarehouseDeleted { warehouse { ...warehouse } }
     ... on WarehouseMetadataUpdated { warehouse { ...warehouse } }
+    ... on MenuCreated { menu { ...menu } }
+    ... on MenuUpdated { menu { ...menu } }
+    ... on MenuDeleted { menu { ...menu } }
+    ... on MenuItemCreated { menuItem { ...item } }
+    ... on MenuItemUpdated { menuItem { ...item } }
+    ... on MenuItemDeleted { menuItem { ...item } }
+    ... on PageCreated { page { ...page } }
+    ... on PageUpdated { page { ...page } }
+    ... on PageDeleted { page { ...page } }
+    ... on PageTypeCreated { pageType { id name slug } }
+    ... on PageTypeUpdated { pageType { id name slug } }
+    ... on PageTypeDeleted { pageType { id name slug } }
     ... on TranslationCreated { translation { ...words } }
     ... on TranslationUpdated { translation { ...words } }
     ... on ChannelCreated { channel { ...channel } }
@@ -81,6 +93,9 @@ fragment media on ProductMedia { id alt url type productId }
 fragment category on Category { id name slug level parent { slug } }
 fragment attribute on Attribute { id name slug inputType }
 fragment value on AttributeValue { id name slug inputType }
+fragment menu on Menu { id name slug items { name } }
+fragment item on MenuItem { id name level url page { slug } menu { slug } }
+fragment page on Page { id title slug content isPublished publishedAt pageType { slug } }
 fragment words on TranslationTypes {
   __typename
   ... on ProductTranslation { id name language { code } }
@@ -305,6 +320,71 @@ def test_categories_collections_and_warehouses(tenant, receiver, bodies):
     with tenant_scope(tenant.id):
         gone(warehouse)
     assert bodies() == [{"__typename": "WarehouseDeleted", "warehouse": shown}]
+
+
+def test_pages_and_menus(tenant, receiver, bodies):
+    listen(tenant, receiver.url, EVERYTHING)
+    bodies()
+    with tenant_scope(tenant.id):
+        kind = made(make.PageType(name="Article", slug="article"))
+    shown = {"id": to_global_id("PageType", kind.id), "name": "Article", "slug": "article"}
+    assert bodies() == [{"__typename": "PageTypeCreated", "pageType": shown}]
+    with tenant_scope(tenant.id):
+        page = made(make.Page(title="About", slug="about", page_type=kind, content={"blocks": []}))
+    page_shown = {
+        "id": to_global_id("Page", page.id),
+        "title": "About",
+        "slug": "about",
+        "content": '{"blocks":[]}',
+        "isPublished": False,
+        "publishedAt": None,
+        "pageType": {"slug": "article"},
+    }
+    assert bodies() == [{"__typename": "PageCreated", "page": page_shown}]
+    with tenant_scope(tenant.id):
+        update(page, is_published=True)
+    page_shown["isPublished"] = True
+    assert bodies() == [{"__typename": "PageUpdated", "page": page_shown}]
+
+    with tenant_scope(tenant.id):
+        menu = made(make.Menu(name="Navbar", slug="navbar"))
+    menu_shown = {"id": to_global_id("Menu", menu.id), "name": "Navbar", "slug": "navbar", "items": []}
+    assert bodies() == [{"__typename": "MenuCreated", "menu": menu_shown}]
+    with tenant_scope(tenant.id):
+        item = made(make.MenuItem(menu=menu, name="About", page=page))
+    item_shown = {
+        "id": to_global_id("MenuItem", item.id),
+        "name": "About",
+        "level": 0,
+        "url": None,
+        "page": {"slug": "about"},
+        "menu": {"slug": "navbar"},
+    }
+    assert bodies() == [{"__typename": "MenuItemCreated", "menuItem": item_shown}]
+    with tenant_scope(tenant.id):
+        update(item, name="About us")
+        update(menu, name="Top")
+    item_shown["name"], menu_shown["name"] = "About us", "Top"
+    assert bodies() == [
+        {"__typename": "MenuItemUpdated", "menuItem": item_shown},
+        {"__typename": "MenuUpdated", "menu": {**menu_shown, "items": [{"name": "About us"}]}},
+    ]
+    with tenant_scope(tenant.id):
+        gone(item)
+    assert bodies() == [{"__typename": "MenuItemDeleted", "menuItem": item_shown}]
+    with tenant_scope(tenant.id):
+        gone(menu)
+    assert bodies() == [{"__typename": "MenuDeleted", "menu": menu_shown}]
+    with tenant_scope(tenant.id):
+        gone(page)
+    assert bodies() == [{"__typename": "PageDeleted", "page": page_shown}]
+    with tenant_scope(tenant.id):
+        update(kind, name="Text")
+    shown["name"] = "Text"
+    assert bodies() == [{"__typename": "PageTypeUpdated", "pageType": shown}]
+    with tenant_scope(tenant.id):
+        gone(kind)
+    assert bodies() == [{"__typename": "PageTypeDeleted", "pageType": shown}]
 
 
 def test_attributes_values_and_translations(tenant, receiver, bodies):
