@@ -8,8 +8,8 @@ from tests.faults.events.cluster import TARGETS, Cluster
 
 
 def test_killed_one_after_the_other_nothing_is_lost_doubled_or_out_of_order(servers: Servers, tmp_path):
-    # The lease is shorter than in production, so that what a killed worker had is soon sent by the next.
-    with Cluster(servers, tmp_path, more={"WEBHOOK_LEASE": "8"}).up() as cluster:
+    # As short as a lease may be, so that what a killed worker had is soon sent by the next.
+    with Cluster(servers, tmp_path, more={"WEBHOOK_LEASE": "25"}).up() as cluster:
         result = rounds.run(cluster, rounds=len(TARGETS))
     found = result.findings
     assert found.is_clean, rounds.table(result)

@@ -115,6 +115,8 @@ class Cluster:
         identity, _ = self._running[name]
         processes.kill_session(identity)
         processes.wait_until_gone(identity, 10)
+        if (child := processes._children.pop(identity.pid, None)) is not None:
+            child.wait(10)  # its threads end after it
 
     def strike(self, kind: str) -> Callable[[], None]:
         """Kill one of a kind, and return what brings it back."""

@@ -13,12 +13,13 @@ import psycopg
 
 from commerce.stack import postgres
 from commerce.stack.layout import DATABASE
-from tests.faults.events import KINDS
+from commerce.webhooks.events import EVENTS as TYPES
+from tests.faults.events import EVENTS, KINDS
 from tests.faults.events.check import Committed, Findings, Receipt, compare, said_version
 from tests.faults.events.cluster import TARGETS, Cluster
 
 # Seconds until all that was committed must have arrived, after the last kill.
-PATIENCE = 180.0
+PATIENCE = 300.0
 
 
 @dataclass(slots=True)
@@ -100,8 +101,8 @@ def _committed(cluster: Cluster, told: Sequence[dict[str, Any]]) -> Committed:
             identity: (object_id, version)
             for identity, object_id, version in connection.execute(
                 "SELECT id::text, object_id::text, object_version FROM outbox_event"
-                " WHERE tenant_id = ANY(%s) AND object_kind = ANY(%s)",
-                [tenants, list(KINDS)],
+                " WHERE tenant_id = ANY(%s) AND type = ANY(%s)",
+                [tenants, [type_ for name in EVENTS for type_ in TYPES[name].types]],
             )
         }
     made = [(identity, version) for line in told for identity, version in line.get("made", {}).items()]
