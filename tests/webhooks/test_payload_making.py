@@ -271,7 +271,7 @@ def test_a_statement_that_fails_in_a_resolver_is_no_body(tenant, relay, receiver
         with connections["owner"].cursor() as cursor:
             cursor.execute("GRANT SELECT ON catalog_product TO commerce_app")
     (row,) = deliveries(tenant)
-    assert (row.status, row.body) == ("pending", None)
+    assert (row.status, row.body, row.error) == ("pending", None, "The delivery could not be made: ProgrammingError.")
     assert receiver.received == []
 
 
