@@ -30,6 +30,7 @@ from catalog.models import (
     VariantValue,
 )
 from catalog.operations import KINDS, refresh_products
+from catalog.operations.stock import turn
 from catalog.search import following
 from commerce import outbox
 from commerce.db.topics import about_objects
@@ -126,7 +127,7 @@ class Writer:
         touched = sheets.touched().union(*(removal.products for removal in removals))
         if not touched:
             return touched
-        _lock_stock(batch, sheets.stock)
+        held = _lock_stock(batch, sheets.stock)
         execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(touched)])
         own = sheets.touched_objects(removals)
         reworded = sheets.reworded(removals)
@@ -136,13 +137,18 @@ class Writer:
             new = sheets.write(own, batch.now)
         if not self.is_dry_run:
             made = [(AttributeValue, values.made), (Translation, values.words)]
-            self._publish([*made, *new], gone)
+            self._publish([*made, *new], gone, held)
             refresh_products(touched, now=batch.now)
             following.follow_products(reworded)
         return touched
 
-    def _publish(self, new: Iterable["_Rows"], gone: Iterable["_Rows"]) -> None:
+    def _publish(self, new: Sequence["_Rows"], gone: Iterable["_Rows"], held: dict[UUID, tuple[int, int]]) -> None:
+        """Publish what was written and deleted; `held` are the pieces on hand and reserved before."""
         events = [self._event(model, row) for model, rows in new for row in rows]
+        for row in (row for model, rows in new if model is Stock for row in rows):
+            on_hand, reserved = held.get(row.id, (0, 0))
+            after = row.facts["on_hand"] - reserved
+            events += turn(row.id, row.version, row.facts, before=on_hand - reserved, after=after, actor=self.actor)
         events += [self._event(model, row, verb="deleted") for model, rows in gone for row in rows if model in _EVENTS]
         outbox.publish_many(events)
 
@@ -246,15 +252,15 @@ class _Sheets:
         return new
 
 
-def _lock_stock(batch: Batch, stock: Sheet) -> None:
-    """Lock the stock rows that change, in the order of ids, and raise StockTooLow where more pieces are reserved."""
-    if not stock.rows:
-        return
-    short = {
-        variant_id: (reserved, wanted) for variant_id, reserved, wanted in execute(_LOCK_STOCK) if wanted < reserved
-    }
+def _lock_stock(batch: Batch, stock: Sheet) -> dict[UUID, tuple[int, int]]:
+    """Lock the stock rows that change, in the order of ids, and return their pieces on hand and reserved, by id.
+
+    Raises StockTooLow where more pieces are reserved than there are to be.
+    """
+    rows = execute(_LOCK_STOCK) if stock.rows else []
+    short = {variant_id: (reserved, wanted) for variant_id, reserved, wanted, *_ in rows if wanted < reserved}
     if not short:
-        return
+        return {id_: (on_hand, reserved) for _, reserved, _, id_, on_hand in rows}
     sources = {rule.warehouse: rule.source for rule in batch.mapping.stock}
     refused = []
     for _, variant in batch.variants:
@@ -267,7 +273,7 @@ def _lock_stock(batch: Batch, stock: Sheet) -> None:
 
 
 _LOCK_STOCK = """
-SELECT t.variant_id, t.reserved, s.on_hand FROM catalog_stock t
+SELECT t.variant_id, t.reserved, s.on_hand, t.id, t.on_hand FROM catalog_stock t
 JOIN import_stock s ON s.variant_id = t.variant_id AND s.warehouse_id = t.warehouse_id
 ORDER BY t.id FOR UPDATE OF t
 """

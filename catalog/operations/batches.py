@@ -15,6 +15,7 @@ from catalog.models import Media, Product, Stock, Translation, Variant, VariantP
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
 from catalog.operations.objects import event_of
+from catalog.operations.stock import turns
 from catalog.search import following
 from commerce import outbox
 from commerce.db.models import TenantModel
@@ -75,6 +76,7 @@ def save_many(
         _lock_products(products)
     new = [instance for instance in instances if instance._state.adding]
     old = [instance for instance in instances if not instance._state.adding]
+    before = _free_pieces(old) if model is Stock else {}
     with about_objects(_objects(instances)):
         if new:
             model._default_manager.bulk_create(new)
@@ -83,12 +85,17 @@ def save_many(
     if then is not None:
         then()
     events = [event_of(one, "created", actor) for one in new] + [event_of(one, "updated", actor) for one in old]
-    outbox.publish_many(events)
+    outbox.publish_many([*events, *(turns(instances, before, actor) if model is Stock else ())])
     # Foreign keys are checked at commit otherwise, when nobody is left to tell.
     _execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     if model is not Media:
         refresh_products(products, now=now)
     following.follow(instances)
+
+
+def _free_pieces(stocks: Iterable[Any]) -> dict[UUID, int]:
+    """Return the free pieces of stock rows, by id, as they are in the database."""
+    return {stock.id: stock.free for stock in Stock.objects.filter(id__in=[stock.id for stock in stocks])}
 
 
 def _update(model: type[TenantModel], instances: Sequence[TenantModel], now: datetime) -> None:

@@ -187,8 +187,8 @@ _WITH_METADATA = (Collection, Product, Variant, Warehouse)
 def _publish_besides(instance: models.Model, old: models.Model | None, actor: str) -> None:
     """Publish what else a change means: other metadata, pieces that run out or come back."""
     if isinstance(instance, Stock):
-        before = old.free if isinstance(old, Stock) else 0
-        outbox.publish_many(turns(instance, before, instance.free, version=instance.version, actor=actor))
+        before = {old.id: old.free} if isinstance(old, Stock) else {}
+        outbox.publish_many(turns([instance], before, actor))
     elif isinstance(instance, _WITH_METADATA) and old is not None and _metadata(old) != _metadata(instance):
         outbox.publish_many([event_of(instance, "metadata_updated", actor)])
 

@@ -1,7 +1,7 @@
 """Reserving and releasing pieces. Order of locks: stock rows by id, then products by id."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,15 +69,31 @@ def _events(stock: Stock, reserved: int) -> list[outbox.NewEvent]:
     facts = {**_facts(stock), "reserved": stock.reserved + reserved}
     version = stock.version + 1
     changed = outbox.NewEvent("catalog.stock.changed", "Stock", stock.id, version, facts)
-    return [changed, *turns(stock, stock.free, stock.free - reserved, version=version)]
+    return [changed, *turn(stock.id, version, facts, before=stock.free, after=stock.free - reserved)]
 
 
-def turns(stock: Stock, before: int, after: int, *, version: int, actor: str = "") -> list[outbox.NewEvent]:
-    """Return the event of a stock row whose free pieces have run out, or are back."""
+def turn(
+    stock_id: UUID, version: int, facts: dict[str, Any], *, before: int, after: int, actor: str = ""
+) -> list[outbox.NewEvent]:
+    """Return the event of a stock row, with these facts, whose free pieces have run out, or are back."""
     if (before > 0) == (after > 0):
         return []
     type_ = "catalog.stock.came_back" if after > 0 else "catalog.stock.ran_out"
-    return [outbox.NewEvent(type_, "Stock", stock.id, version, _facts(stock), actor)]
+    return [outbox.NewEvent(type_, "Stock", stock_id, version, facts, actor)]
+
+
+def turns(stocks: Iterable[Any], before: Mapping[UUID, int], actor: str = "") -> list[outbox.NewEvent]:
+    """Return the events of stock rows, as they are now, whose pieces have run out, or are back.
+
+    `before` are the free pieces of those that were there.
+    """
+    return [
+        event
+        for stock in stocks
+        for event in turn(
+            stock.id, stock.version, _facts(stock), before=before.get(stock.id, 0), after=stock.free, actor=actor
+        )
+    ]
 
 
 def _facts(stock: Stock) -> dict[str, Any]:

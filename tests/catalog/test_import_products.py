@@ -145,6 +145,7 @@ def test_all_formats_bring_the_same(tmp_path):
         ({"price": "13"}, {"catalog.price.changed": 1}),
         ({"price": ""}, {"catalog.price.changed": 1}),
         ({"stock": "8"}, {"catalog.stock.changed": 1}),
+        ({"stock": "0"}, {"catalog.stock.changed": 1, "catalog.stock.ran_out": 1}),
         ({"name": "Better shirt"}, {"catalog.product.updated": 1}),
         ({"description": "Softer."}, {"catalog.product.updated": 1}),
         ({"published": "2025-03-02"}, {"catalog.product.updated": 1}),

@@ -3,8 +3,8 @@
 from django.utils import timezone
 from graphql import print_schema
 
-from catalog.models import Category, Translation, Warehouse
-from catalog.operations import Pieces, delete, release_stock, reserve_stock, save
+from catalog.models import Category, Stock, Translation, Warehouse
+from catalog.operations import Pieces, delete, lock_many, release_stock, reserve_stock, save, save_many
 from commerce import outbox
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
@@ -265,6 +265,22 @@ def test_stock_runs_out_and_comes_back(tenant, receiver, bodies):
         stock.refresh_from_db()
         gone(stock)
     assert bodies() == [{"__typename": "ProductVariantStockUpdated", **shown}]
+
+
+def test_stock_that_is_written_in_bulk_runs_out_and_comes_back_too(tenant, receiver, bodies):
+    query = "subscription { event { __typename ... on ProductVariantOutOfStock { productVariant { sku } } } }"
+    listen(tenant, receiver.url, query, "PRODUCT_VARIANT_OUT_OF_STOCK", "PRODUCT_VARIANT_BACK_IN_STOCK")
+    with tenant_scope(tenant.id):
+        full = make.make_product("Full", stock=3).variants.get()
+        empty = make.make_product("Empty", stock=0).variants.get()
+        stocks = lock_many(Stock, [full.stocks.get().id, empty.stocks.get().id])
+        for stock in stocks:
+            stock.on_hand = 0 if stock.variant_id == full.id else 3
+        save_many(stocks, now=timezone.now())
+    assert bodies() == [
+        {"__typename": "ProductVariantBackInStock"},
+        {"__typename": "ProductVariantOutOfStock", "productVariant": {"sku": full.sku}},
+    ]
 
 
 def test_categories_collections_and_warehouses(tenant, receiver, bodies):
