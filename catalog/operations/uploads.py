@@ -240,7 +240,7 @@ def _place(upload: Upload, stored: _Stored, *, tenant_id: int, now: datetime, ac
         target, instance = found
         made = target.place(instance, stored, upload)
         save(made, now=now, actor=actor or upload.actor)
-        Upload.objects.filter(id=upload.id).update(stored_name="", expires_at=now)
+        Upload.objects.filter(id=upload.id).update(stored_name="", expires_at=upload.created_at)
         return made
 
 

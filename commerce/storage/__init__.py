@@ -9,6 +9,7 @@ Beside what Django's storages do, ours have `put`, `read`, `remove`, `list_files
 
 import mimetypes
 import os
+import posixpath
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -110,7 +111,7 @@ mimetypes.add_type("image/avif", ".avif")
 
 def is_shown(name: str) -> bool:
     """Return whether a stored file may be shown to whoever knows its name."""
-    return not name.lstrip("/").startswith(PRIVATE)
+    return not f"{posixpath.normpath(name.lstrip('/'))}/".startswith(PRIVATE)
 
 
 def serving_headers(name: str) -> dict[str, str]:
