@@ -25,7 +25,7 @@ _BADGES = {"queued": "dull", "running": "warn", "done": "good", "failed": "bad",
 class JobAdmin(Buttons, TenantAdmin):
     buttons = ("cancel",)
     change_form_template = "admin/jobs/job/change_form.html"
-    list_display = ("created_at", "kind", "state_word", "progress", "message", "short_error", "finished_at")
+    list_display = ("created_at", "kind", "state_word", "progress", "told")
     list_filter = ("status",)
     search_fields = ("kind",)
     ordering = ("-created_at", "-id")
@@ -58,9 +58,9 @@ class JobAdmin(Buttons, TenantAdmin):
             return format_html(bar, percent, percent, f"{job.done:,}", f"{job.total:,}")
         return f"{job.done:,}" if job.done else "-"
 
-    @admin.display(description="error")
-    def short_error(self, job: Job) -> str:
-        return job.error[:80]
+    @admin.display(description="message")
+    def told(self, job: Job) -> str:
+        return (job.error or job.message)[:200]
 
     # --- Who may what ----------------------------------------------------------------------------------
 
