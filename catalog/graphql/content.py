@@ -158,7 +158,7 @@ class ContentQuery:
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Rows[PageRow]]:
-        _either(filter, where)
+        either(filter, where)
         narrowed = [
             *read_filter(filter, plain_filters.PAGE_FILTER),
             *read_where(where, plain_filters.PAGE_WHERE),
@@ -223,7 +223,7 @@ class ContentQuery:
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Rows[AttributeRow]]:
-        _either(filter, where)
+        either(filter, where)
         given = dict(filter or {})
         groups = _groups(info.context, given.pop("channel", None) or channel)
         narrowed = [
@@ -288,7 +288,8 @@ class ContentQuery:
         return [warehouses.list_warehouses(read_filter(filter, plain_filters.WAREHOUSE_FILTER), page)]
 
 
-def _either(filter: Any, where: Any) -> None:
+def either(filter: Any, where: Any) -> None:
+    """Raise GraphQLError where both ways of narrowing a list were given."""
     if filter is not None and where is not None:
         raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
 

@@ -10,7 +10,6 @@ from graphql import GraphQLError
 
 from catalog.queries import conditions
 from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Every, Pending, PriceWithin, ValueTest
-from catalog.queries.groups import GroupFilter
 from commerce.graphql.ids import from_global_id, split_global_id
 
 Reader = Callable[[Any], Pending]
@@ -47,29 +46,6 @@ def check_nesting(where: Mapping[str, Any]) -> None:
         if count > MAX_CONDITIONS:
             raise GraphQLError(f"`where` has more conditions than the limit of {MAX_CONDITIONS}.")
         level = [below for part in level for name in ("AND", "OR") for below in part.get(name) or ()]
-
-
-def read_category_filter(given: Mapping[str, Any] | None, level: int | None) -> GroupFilter:
-    """Return what a CategoryFilterInput and a level ask for."""
-    return _group_filter(given or {}, "Category", level)
-
-
-def read_collection_filter(given: Mapping[str, Any] | None) -> GroupFilter:
-    """Return what a CollectionFilterInput asks for."""
-    return _group_filter(given or {}, "Collection", None)
-
-
-def _group_filter(given: Mapping[str, Any], kind: str, level: int | None) -> GroupFilter:
-    updated = given.get("updated_at") or {}
-    return GroupFilter(
-        ids=ids_of(kind, given["ids"]) if given.get("ids") else None,
-        slugs=given.get("slugs") or None,
-        level=level,
-        search=given.get("search") or None,
-        metadata=tuple((pair["key"], pair.get("value")) for pair in given.get("metadata") or ()),
-        updated_from=updated.get("gte"),
-        updated_to=updated.get("lte"),
-    )
 
 
 def ids_of(kind: str, values: Sequence[str]) -> list[UUID]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.graphql.attributes import CHOICES
 from catalog.graphql.filters import check_nesting, choices, ids_of, read_attribute
-from catalog.queries import attributes, menus, pages, plain, types, warehouses
+from catalog.queries import attributes, groups, menus, pages, plain, types, warehouses
 from catalog.queries.conditions import AnyOf, Condition, Every, Pending
 
 Readers = Mapping[str, Callable[[Any], Pending]]
@@ -142,3 +142,22 @@ WAREHOUSE_FILTER: Readers = {
     "slugs": partial(plain.is_any, "slug"),
     "metadata": has_metadata,
 }
+
+
+def _updated(given: Mapping[str, Any]) -> Pending:
+    return plain.within("updated_at", given.get("gte"), given.get("lte"))
+
+
+def _group_filter(kind: str) -> Readers:
+    return {
+        "search": groups.matching,
+        "metadata": has_metadata,
+        "ids": partial(with_ids, kind),
+        "slugs": partial(plain.is_any, "slug"),
+    }
+
+
+CATEGORY_FILTER: Readers = {**_group_filter("Category"), "updated_at": _updated}
+COLLECTION_FILTER: Readers = _group_filter("Collection")
+CATEGORY_WHERE: Readers = {"ids": partial(with_ids, "Category"), "metadata": has_metadata}
+COLLECTION_WHERE: Readers = {"ids": partial(with_ids, "Collection"), "metadata": has_metadata}

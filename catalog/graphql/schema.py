@@ -6,14 +6,17 @@ from typing import Any
 
 import graphene
 
-from catalog.graphql import metadata
+from catalog.graphql import metadata, plain_filters
 from catalog.graphql.assigned import ASSIGNED_TYPES
-from catalog.graphql.content import ContentQuery
-from catalog.graphql.filters import read_category_filter, read_collection_filter
+from catalog.graphql.content import ContentQuery, either, order_of
 from catalog.graphql.groups import ORDERED_BY, Category, Collection, empty_page, products_field
 from catalog.graphql.inputs import (
     CategoryFilterInput,
+    CategorySortingInput,
+    CategoryWhereInput,
     CollectionFilterInput,
+    CollectionSortingInput,
+    CollectionWhereInput,
     IntFilterInput,
     PriceFilterInput,
     UUIDFilterInput,
@@ -21,9 +24,10 @@ from catalog.graphql.inputs import (
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.loading import keep_products
+from catalog.graphql.plain_filters import read_filter, read_where
 from catalog.graphql.products import Product, ProductVariant
 from catalog.graphql.suggestions import SearchQuery
-from catalog.queries import groups, products
+from catalog.queries import groups, plain, products
 from catalog.queries.lists import get_page
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow, VariantRow
 from commerce.graphql.batch import root
@@ -52,15 +56,21 @@ class Query(ContentQuery, SearchQuery):
     categories = connection_field(
         Category,
         filter=CategoryFilterInput(description="What to narrow the list by."),
+        where=CategoryWhereInput(description="What to narrow the list by; not together with `filter`."),
+        sort_by=CategorySortingInput(description="The order; by level, then name, if not given."),
+        search=graphene.String(description="A part of the name or the slug."),
         level=graphene.Int(description="Only those of one level of the tree; a root has 0."),
-        description="All categories, by level, then name.",
+        description="All categories.",
     )
     category = graphene.Field(Category, args=by_slug(), description="One category.")
     collections = connection_field(
         Collection,
         channel=channel_argument(),
         filter=CollectionFilterInput(description="What to narrow the list by."),
-        description="The collections that shoppers of a channel see, by name.",
+        where=CollectionWhereInput(description="What to narrow the list by; not together with `filter`."),
+        sort_by=CollectionSortingInput(description="The order; by name if not given."),
+        search=graphene.String(description="A part of the name or the slug."),
+        description="The collections that shoppers of a channel see.",
     )
     collection = graphene.Field(Collection, args=by_slug(channel=channel_argument()), description="One collection.")
 
@@ -110,15 +120,26 @@ class Query(ContentQuery, SearchQuery):
         market = info.context.channel(channel)
         return None if market is None else products.get_variant(by, value, market, info.context.now)
 
-    @paged("filter", "level")
+    @paged("filter", "where", "sort_by", "search", "level")
     def resolve_categories(
         rows: Sequence[Any],
         info: Info[ShopContext],
         page: PageRequest,
         filter: Any = None,
+        where: Any = None,
+        sort_by: Any = None,
+        search: str | None = None,
         level: int | None = None,
     ) -> list[Page[CategoryRow]]:
-        return [groups.list_categories(read_category_filter(filter, level), page)]
+        either(filter, where)
+        narrowed = [
+            *read_filter(filter, plain_filters.CATEGORY_FILTER),
+            *read_where(where, plain_filters.CATEGORY_WHERE),
+            *([groups.matching(search)] if search else []),
+            *([] if level is None else [plain.is_any("level", [level])]),
+        ]
+        field, descending = order_of(sort_by, "TREE")
+        return [groups.list_categories(narrowed, page, field, descending=descending)]
 
     @root
     def resolve_category(
@@ -133,20 +154,34 @@ class Query(ContentQuery, SearchQuery):
             return groups.get_category_by_translated_slug(value, slug_language_code.value)
         return groups.get_category(by, value)
 
-    @paged("channel", "filter")
+    @paged("channel", "filter", "where", "sort_by", "search")
     def resolve_collections(
         rows: Sequence[Any],
         info: Info[ShopContext],
         page: PageRequest,
         channel: str | None = None,
         filter: Any = None,
+        where: Any = None,
+        sort_by: Any = None,
+        search: str | None = None,
     ) -> list[Page[CollectionRow]]:
-        wanted = read_collection_filter(filter)
-        market = info.context.channel(channel or (filter or {}).get("channel"))
-        hidden = ((filter or {}).get("published") or None) is not None and filter["published"].value == "HIDDEN"
-        if market is None or (hidden and not market.shows_all):
+        either(filter, where)
+        given = dict(filter or {})
+        named = given.pop("channel", None)
+        published = given.pop("published", None)
+        narrowed = [
+            *read_filter(given, plain_filters.COLLECTION_FILTER),
+            *read_where(where, plain_filters.COLLECTION_WHERE),
+            *([groups.matching(search)] if search else []),
+        ]
+        market = info.context.channel(channel or named or (sort_by or {}).get("channel"))
+        if market is None:
             return [empty_page()]
-        return [groups.list_collections(wanted, page, market, info.context.now)]
+        if published is not None:
+            narrowed.append(groups.is_published(published.value == "PUBLISHED", market, info.context.now))
+        field, descending = order_of(sort_by, "NAME")
+        field = "PUBLISHED_AT" if field == "PUBLICATION_DATE" else field
+        return [groups.list_collections(narrowed, page, market, info.context.now, field, descending=descending)]
 
     @root
     def resolve_collection(

@@ -2,21 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.conditions import contains
+from catalog.queries.conditions import Condition, Every, Pending, contains
+from catalog.queries.keyset import Ordering, Source, read_page
 from catalog.queries.products import translated_slug, translated_slug_params
 from catalog.queries.rows import CategoryRow, CollectionRow
 from catalog.queries.thumbnails import made
-from catalog.queries.visibility import COLLECTIONS, sight
+from catalog.queries.visibility import COLLECTIONS, SHOWN_ANYWHERE, sight
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
 from commerce.graphql.paging import Page, PageRequest
-from tenants.queries import ChannelRow
+from tenants.queries import EVERYWHERE, ChannelRow
 
 _CATEGORY = (
     "c.id, c.parent_id, c.slug, c.name, c.level, c.description, c.seo_title, c.seo_description, "
@@ -32,37 +31,31 @@ _ABOVE = Found("category", 1, frozenset({"catalog_category"}))
 _ONE_COLLECTION = Found("collection", 0, frozenset({"catalog_collection", "catalog_collectionpublication"}), wanted=1)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupFilter:
-    """What narrows a list of categories or collections; None: not narrowed."""
-
-    ids: Sequence[UUID] | None = None
-    slugs: Sequence[str] | None = None
-    level: int | None = None
-    search: str | None = None
-    metadata: Sequence[tuple[str, str | None]] = ()
-    updated_from: datetime | None = None
-    updated_to: datetime | None = None
-
-    def conditions(self) -> tuple[tuple[str, ...], list[Any]]:
-        """Return SQL conditions on the alias `c`, and their parameters."""
-        given: list[tuple[str, Any]] = [
-            ("c.id = ANY(%s)", None if self.ids is None else list(self.ids)),
-            ("c.slug = ANY(%s)", None if self.slugs is None else list(self.slugs)),
-            ("c.level = %s", self.level),
-            ("(c.name ILIKE %s OR c.slug ILIKE %s)", self.search),
-            ("c.updated_at >= %s", self.updated_from),
-            ("c.updated_at <= %s", self.updated_to),
-        ]
-        texts = [text for text, value in given if value is not None]
-        params = [value for _, value in given if value is not None]
-        if self.search is not None:
-            at = params.index(self.search)
-            params[at : at + 1] = [contains(self.search)] * 2
-        for key, value in self.metadata:
-            texts.append("c.metadata ? %s" if value is None else "c.metadata ->> %s = %s")
-            params += [key] if value is None else [key, value]
-        return tuple(texts), params
+# Ids are the last key of lists of categories that stand in the tree; names are not unique.
+CATEGORY_ORDERINGS = {
+    "TREE": Ordering(("c.level", "c.name", "c.id"), (int, str, UUID)),
+    "NAME": Ordering(("c.name", "c.id"), (str, UUID)),
+    "PRODUCT_COUNT": Ordering(
+        ("(SELECT count(*) FROM catalog_productgroup g WHERE g.group_id = c.id)", "c.name", "c.id"), (int, str, UUID)
+    ),
+    "SUBCATEGORY_COUNT": Ordering(
+        ("(SELECT count(*) FROM catalog_category below WHERE below.parent_id = c.id)", "c.name", "c.id"),
+        (int, str, UUID),
+    ),
+}
+COLLECTION_ORDERINGS = {
+    "NAME": CATEGORY_ORDERINGS["NAME"],
+    "PRODUCT_COUNT": CATEGORY_ORDERINGS["PRODUCT_COUNT"],
+    # Whether and from when it is shown in the channel.
+    "AVAILABILITY": Ordering(("coalesce(c.shown, false)", "c.name", "c.id"), (bool, str, UUID)),
+    "PUBLISHED_AT": Ordering(("coalesce(c.shown_at, c.created_at)", "c.name", "c.id"), (datetime, str, UUID)),
+}
+_CATEGORIES = Source("catalog_category", _CATEGORY, CategoryRow._make)
+_COLLECTIONS_IN = """(
+  SELECT c.*, pub.is_published AS shown, pub.published_at AS shown_at FROM catalog_collection c
+  LEFT JOIN LATERAL (
+    SELECT * FROM catalog_collectionpublication pub
+    WHERE pub.collection_id = c.id AND pub.channel_id = %s LIMIT 1) pub ON true)"""
 
 
 def get_category(by: str, value: Any) -> CategoryRow | None:
@@ -127,14 +120,24 @@ def list_ancestors(ids: Sequence[UUID]) -> dict[UUID, list[CategoryRow]]:
     return ancestors
 
 
-def list_categories(wanted: GroupFilter, page: PageRequest) -> Page[CategoryRow]:
-    """Return a page of categories by level, then name."""
-    start = page.position(int, str, UUID)
-    texts, params = wanted.conditions()
-    keys = ("c.level", "c.name", "c.id")
-    rows = [CategoryRow(*row) for row in _rows(_CATEGORY, "catalog_category", keys, texts, params, page, start)]
-    total = _total("catalog_category", texts, params) if page.with_total else None
-    return Page.of(rows, page, lambda row: (row.level, row.name, row.id), total=total)
+def list_categories(
+    conditions: Sequence[Pending], page: PageRequest, ordering: str = "TREE", *, descending: bool = False
+) -> Page[CategoryRow]:
+    """Return a page of categories; `ordering` is a name of CATEGORY_ORDERINGS, by level, then name if not given."""
+    where = Every(tuple(conditions)).bind("")
+    return read_page(_CATEGORIES, CATEGORY_ORDERINGS[ordering], where, page, descending=descending)
+
+
+def matching(text: str) -> Condition:
+    """Return the condition that name or slug of the category or collection `c` contain a text."""
+    pattern = contains(text)
+    return Condition("(c.name ILIKE %s OR c.slug ILIKE %s)", (pattern, pattern))
+
+
+def is_published(wanted: bool, channel: ChannelRow, now: datetime) -> Condition:
+    """Return the condition that shoppers of a channel (EVERYWHERE: of any) see the collection `c`, or do not."""
+    shown = COLLECTIONS["shoppers"] if channel != EVERYWHERE else SHOWN_ANYWHERE
+    return Condition(shown if wanted else f"NOT {shown}", (channel.id, now))
 
 
 def get_collection(by: str, value: Any, channel: ChannelRow, now: datetime) -> CollectionRow | None:
@@ -188,45 +191,22 @@ def list_collections_of(
     return collections
 
 
-def list_collections(wanted: GroupFilter, page: PageRequest, channel: ChannelRow, now: datetime) -> Page[CollectionRow]:
-    """Return a page of the collections that are seen in the channel, by name."""
-    start = page.position(str, UUID)
-    texts, params = wanted.conditions()
-    texts, params = (*texts, COLLECTIONS[sight(channel)]), [*params, channel.id, now]
-    found = _rows(_COLLECTION, "catalog_collection", ("c.name", "c.id"), texts, params, page, start)
-    rows = [CollectionRow._make((*row, channel)) for row in found]
-    total = _total("catalog_collection", texts, params) if page.with_total else None
-    return Page.of(rows, page, lambda row: (row.name, row.id), total=total)
-
-
-def _rows(
-    columns: str,
-    table: str,
-    keys: tuple[str, ...],
-    conditions: tuple[str, ...],
-    params: list[Any],
+def list_collections(
+    conditions: Sequence[Pending],
     page: PageRequest,
-    start: tuple[Any, ...] | None,
-) -> list[tuple[Any, ...]]:
-    """Return the columns of one page, with a row too many where there are more."""
-    if not page.limit:
-        return []
-    sql = _page(columns, table, keys, conditions, page.backwards, start is not None)
-    return fetch(sql, [*params, *(start or ()), page.limit + 1])
-
-
-@lru_cache(256)
-def _page(
-    columns: str, table: str, keys: tuple[str, ...], conditions: tuple[str, ...], backwards: bool, started: bool
-) -> str:
-    direction, beyond = ("DESC", "<") if backwards else ("ASC", ">")
-    beyond_start = [f"({', '.join(keys)}) {beyond} ({', '.join(['%s'] * len(keys))})"] if started else []
-    where = " AND ".join([*conditions, *beyond_start]) or "true"
-    order = ", ".join(f"{key} {direction}" for key in keys)
-    return f"SELECT {columns} FROM {table} c WHERE {where} ORDER BY {order} LIMIT %s"
-
-
-def _total(table: str, conditions: tuple[str, ...], params: list[Any]) -> int:
-    where = " AND ".join(conditions) or "true"
-    total: int = fetch(f"SELECT count(*) FROM {table} c WHERE {where}", params)[0][0]
-    return total
+    channel: ChannelRow,
+    now: datetime,
+    ordering: str = "NAME",
+    *,
+    descending: bool = False,
+) -> Page[CollectionRow]:
+    """Return a page of the collections that are seen in the channel; `ordering` is a name of COLLECTION_ORDERINGS."""
+    where = Every((*conditions, Condition(COLLECTIONS[sight(channel)], (channel.id, now)))).bind("")
+    by_channel = ordering in ("AVAILABILITY", "PUBLISHED_AT")
+    source = Source(
+        _COLLECTIONS_IN if by_channel else "catalog_collection",
+        _COLLECTION,
+        lambda columns: CollectionRow._make((*columns, channel)),
+        (channel.id,) if by_channel else (),
+    )
+    return read_page(source, COLLECTION_ORDERINGS[ordering], where, page, descending=descending)

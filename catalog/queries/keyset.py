@@ -22,11 +22,12 @@ class Ordering(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where the rows of a list come from: a table and the columns that a row is made of."""
+    """Where the rows of a list come from: a table, or a statement with its parameters, and the columns of a row."""
 
     table: str
     columns: str
     make: Callable[[Sequence[Any]], Any]
+    params: tuple[Any, ...] = ()
 
 
 def read_page(
@@ -40,10 +41,11 @@ def read_page(
     if page.limit:
         sql = _page(source[:2], ordering.keys, where.probe, descending != page.backwards, start is not None)
         width = len(ordering.keys)
-        rows = fetch(sql, [*where.params, *(start or ()), page.limit + 1])
+        rows = fetch(sql, [*source.params, *where.params, *(start or ()), page.limit + 1])
         found = [(row[:width], source.make(row[width:])) for row in rows]
     places = {id(row): place for place, row in found}
-    total = fetch(_total(source.table, where.probe), where.params)[0][0] if page.with_total else None
+    counted = fetch(_total(source.table, where.probe), [*source.params, *where.params]) if page.with_total else None
+    total = counted[0][0] if counted else None
     return Page.of([row for _, row in found], page, lambda row: places[id(row)], total=total)
 
 

@@ -58,3 +58,7 @@ COLLECTIONS: dict[Sight, str] = {
     "channel": _COLLECTION.format("%s::timestamptz IS NOT NULL"),
     "everywhere": "num_nulls(%s::uuid, %s::timestamptz) = 0",
 }
+# That shoppers of some channel see it; takes the same parameters.
+SHOWN_ANYWHERE = f"""EXISTS (
+  SELECT FROM catalog_collectionpublication pub WHERE pub.collection_id = c.id AND %s::uuid IS NOT NULL
+  AND {_IS_PUBLISHED} OFFSET 0)"""

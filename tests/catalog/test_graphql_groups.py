@@ -9,7 +9,7 @@ from catalog.values import editorjs
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from tests.factories import catalog as make
-from tests.factories.tenants import make_channel, open_shop
+from tests.factories.tenants import make_app, make_channel, open_shop
 
 
 def gid(instance):
@@ -270,3 +270,110 @@ def test_collections_of_another_shop_are_not_found(graphql, selections, tenant):
     _, shown = selections
     assert graphql(tenant, "query($id: ID){collection(id: $id){id}}", id=gid(shown)) == {"data": {"collection": None}}
     assert graphql(tenant, "{collections(first: 9){totalCount}}") == {"data": {"collections": {"totalCount": 0}}}
+
+
+# --- Narrowing and sorting ------------------------------------------------------------------------------------
+
+CATEGORIES = """query($filter: CategoryFilterInput, $where: CategoryWhereInput, $sortBy: CategorySortingInput,
+  $search: String, $level: Int, $first: Int, $last: Int, $after: String, $before: String) {
+  categories(filter: $filter, where: $where, sortBy: $sortBy, search: $search, level: $level, first: $first,
+    last: $last, after: $after, before: $before) {
+    totalCount pageInfo { startCursor endCursor hasNextPage } edges { node { slug } } } }"""
+COLLECTIONS = CATEGORIES.replace("Category", "Collection").replace("categories", "collections").replace(
+    ", $level: Int", "").replace(", level: $level", "")  # fmt: skip
+
+
+def slugs(answer):
+    (found,) = answer["data"].values()
+    return [edge["node"]["slug"] for edge in found["edges"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ({}, "clothes toys coats shirts polos"),
+        ({"level": 1}, "coats shirts"),
+        ({"search": "OLO"}, "polos"),
+        ({"search": "_"}, ""),
+        ({"filter": {"search": "shirt"}}, "shirts"),
+        ({"filter": {"slugs": ["toys", "polos"]}}, "toys polos"),
+        ({"filter": {"updatedAt": {"lte": "2020-01-01T00:00:00Z"}}}, ""),
+        ({"where": {"ids": ["toys"]}}, "toys"),
+        ({"where": {"ids": []}}, ""),
+        ({"where": {"OR": [{"ids": ["toys"]}, {"metadata": [{"key": "none"}]}]}}, "toys"),
+        ({"where": {"AND": [{"ids": ["toys"]}, {"metadata": [{"key": "none"}]}]}}, ""),
+        ({"sortBy": {"field": "NAME", "direction": "DESC"}}, "toys shirts polos coats clothes"),
+        ({"sortBy": {"field": "PRODUCT_COUNT", "direction": "DESC"}}, "clothes shirts polos coats toys"),
+        ({"sortBy": {"field": "SUBCATEGORY_COUNT", "direction": "DESC"}}, "clothes shirts toys polos coats"),
+    ],
+    ids=str,
+)
+def test_categories_are_narrowed_and_sorted(graphql, tree, arguments, found):
+    shop, made = tree
+
+    def filled(value):
+        if isinstance(value, dict):
+            return {name: [gid(made[slug]) for slug in below] if name == "ids" else filled(below)
+                    for name, below in value.items()}  # fmt: skip
+        return [filled(below) for below in value] if isinstance(value, list) else value
+
+    answer = graphql(shop, CATEGORIES, first=10, **filled(arguments))
+    assert slugs(answer) == found.split()
+    assert answer["data"]["categories"]["totalCount"] == len(found.split())
+
+
+@pytest.mark.parametrize("field", ["NAME", "PRODUCT_COUNT", "SUBCATEGORY_COUNT"])
+def test_sorted_categories_go_both_ways_by_page(graphql, tree, field):
+    shop, _ = tree
+    orders = {}
+    for direction in ("ASC", "DESC"):
+        sort, found, after = {"field": field, "direction": direction}, [], None
+        while after is None or info["hasNextPage"]:  # noqa: F821  of the page before
+            answer = graphql(shop, CATEGORIES, sortBy=sort, first=2, after=after)
+            info = answer["data"]["categories"]["pageInfo"]
+            after = info["endCursor"]
+            found += slugs(answer)
+        back = graphql(shop, CATEGORIES, sortBy=sort, last=4, before=info["startCursor"])
+        assert slugs(back) == found[:4]
+        orders[direction] = found
+    assert orders["ASC"] == orders["DESC"][::-1]
+    assert len(set(orders["ASC"])) == 5
+
+
+def test_collections_are_narrowed_and_sorted(graphql, client_for, tenant):
+    with tenant_scope(tenant.id):
+        products = [make.make_product(name) for name in "AB"]
+        both = make.make_collection("Both", slug="both", products=products)
+        one = make.make_collection("One", slug="one", products=products[:1], metadata={"a": "1"})
+        CollectionPublication.objects.filter(collection=one).update(published_at=datetime(2020, 1, 1, tzinfo=UTC))
+        hidden = make.make_collection("Hidden", slug="hidden", channels=[])
+        CollectionPublication.objects.create(collection=hidden, channel=make.the_channel(), is_published=False)
+        make.make_collection("Nowhere", slug="nowhere", channels=[])
+        client = client_for(tenant, authorization=f"Bearer {make_app('MANAGE_PRODUCTS').text}")
+
+    def listed(**arguments):
+        return slugs(graphql(tenant, COLLECTIONS, first=10, **arguments))
+
+    def managed(**arguments):
+        body = {"query": COLLECTIONS, "variables": {"first": 10, **arguments}}
+        return slugs(client.post("/graphql/", body, "application/json").json())
+
+    assert listed() == ["both", "one"]
+    assert listed(search="ON") == ["one"]
+    assert listed(filter={"metadata": [{"key": "a"}]}) == ["one"]
+    assert listed(filter={"published": "HIDDEN"}) == []
+    assert listed(filter={"published": "PUBLISHED"}) == ["both", "one"]
+    assert listed(where={"ids": [gid(both), gid(hidden)]}) == ["both"]
+    assert listed(sortBy={"field": "PRODUCT_COUNT", "direction": "ASC"}) == ["one", "both"]
+    assert listed(sortBy={"field": "PUBLISHED_AT", "direction": "ASC"}) == ["one", "both"]
+    assert listed(sortBy={"field": "PUBLICATION_DATE", "direction": "DESC"}) == ["both", "one"]
+    assert listed(sortBy={"field": "NAME", "direction": "DESC"}) == ["one", "both"]
+
+    assert managed() == ["both", "hidden", "nowhere", "one"]
+    assert managed(filter={"published": "HIDDEN"}) == ["hidden", "nowhere"]
+    here = {"channel": "default-channel"}
+    assert managed(filter=here) == ["both", "hidden", "one"]
+    assert managed(filter={**here, "published": "HIDDEN"}) == ["hidden"]
+    assert managed(filter={**here, "published": "PUBLISHED"}) == ["both", "one"]
+    availability = {"field": "AVAILABILITY", "direction": "ASC", **here}
+    assert managed(sortBy=availability) == ["hidden", "both", "one"]

@@ -137,7 +137,7 @@ READS = {
     "categories by id": (lambda s: groups.list_categories_by_id([s.category]), lambda s: one("category", s.category)),
     "children": (lambda s: groups.list_children([s.root]), lambda s: {"category"}),
     "ancestors": (lambda s: groups.list_ancestors([s.category]), lambda s: one("category", s.category, s.root)),
-    "categories": (lambda s: groups.list_categories(groups.GroupFilter(), page()), lambda s: {"category"}),
+    "categories": (lambda s: groups.list_categories((), page()), lambda s: {"category"}),
     "collection": (
         lambda s: groups.get_collection("slug", "summer", s.channel, NOW),
         lambda s: one("collection", s.collection),
@@ -156,7 +156,7 @@ READS = {
         lambda s: one("product", s.product) | {"collection"},
     ),
     "collections": (
-        lambda s: groups.list_collections(groups.GroupFilter(), page(), s.channel, NOW),
+        lambda s: groups.list_collections((), page(), s.channel, NOW),
         lambda s: {"collection"},
     ),
     "the plain list": (
