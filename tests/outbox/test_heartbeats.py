@@ -10,6 +10,7 @@ from django.db import OperationalError, connections
 from commerce.db.scope import tenant_scope
 from commerce.outbox import heartbeats, pressure, queries
 from commerce.outbox.heartbeats import Pulse
+from tests.catalog.import_kit import ROWS, counts, run, write_csv
 from tests.outbox.conftest import new_event, publish, wait_until
 
 
@@ -194,3 +195,17 @@ def test_without_a_relay_bulk_work_goes_on_slowly(tenant, settings, caplog):
     publish(tenant, new_event())
     assert pressure.wait_for_room(tenant.id) >= 0.3
     assert "its bulk work is slow" in caplog.text
+
+
+def test_an_import_waits_between_its_batches_and_is_whole(tenant, settings, tmp_path, monkeypatch, make_relay):
+    settings.OUTBOX_BACKLOG, settings.OUTBOX_BACKLOG_WAIT = 1, 60
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        make_relay().drain()
+
+    monkeypatch.setattr(pressure.time, "sleep", sleep)
+    result = run(tenant, write_csv(tmp_path / "products.csv", ROWS), batch_size=1)
+    assert (result.code, counts(result)) == (0, (3, 0, 0, 0))
+    assert len(slept) == 2, "before the second product's batch and the third's"
