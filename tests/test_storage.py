@@ -1,19 +1,24 @@
 """Files of tenants: in their own folder or below their own key, whoever asks for whatever name."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
-from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
 from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from commerce.db.scope import ScopeError, tenant_scope
-from commerce.storage import TenantStorage, discard_files_on_error, serving_headers
+from commerce.storage import (
+    FileTooLarge,
+    TenantStorage,
+    discard_files_on_error,
+    files_of,
+    is_shown,
+    serving_headers,
+)
 from commerce.storage.bucket import TenantBucket
 from tenants.media import public_id_of
+from tests.s3 import fetch
 
 
 @pytest.fixture
@@ -138,72 +143,30 @@ def test_media_of_a_suspended_or_unknown_host_are_not_served(tenant, client_for)
     assert client_for(tenant, host="nobody.test").get(f"/media/{tenant.public_id}/a.png").status_code == 404
 
 
-# --- Buckets: a small stand-in for S3 on loopback -------------------------------------------------------------------
-
-
-class Bucket(BaseHTTPRequestHandler):
-    objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-
-    def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.objects[self.path] = (body, dict(self.headers))
-        self._answer(200)
-
-    def do_HEAD(self):
-        self._answer(200 if self.path in self.objects else 404)
-
-    def do_GET(self):
-        found = self.objects.get(self.path.partition("?")[0])
-        self._answer(200 if found else 404, found[0] if found else b"")
-
-    def do_DELETE(self):
-        self.objects.pop(self.path, None)
-        self._answer(204)
-
-    def _answer(self, status: int, body: bytes = b"") -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+# --- Buckets: over S3's own protocol -------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def bucket():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    Bucket.objects.clear()
-    storage = TenantBucket(
-        bucket_name="media",
-        endpoint_url=f"http://127.0.0.1:{server.server_port}",
-        region_name="eu-west-1",
-        access_key="key",
-        secret_key="secret",
-        addressing_style="path",
-        file_overwrite=False,
-        transfer_config=TransferConfig(use_threads=False),
-    )
+def bucket(bucket_options):
+    storage = TenantBucket(**bucket_options)
     yield storage
     storage.connection.meta.client.close()
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
-def test_objects_lie_below_the_tenants_public_uuid(tenant, other_tenant, bucket):
+def keys(s3, bucket):
+    return sorted(found["Key"] for found in s3.list_objects_v2(Bucket=bucket.bucket_name).get("Contents", ()))
+
+
+def test_objects_lie_below_the_tenants_public_uuid(tenant, other_tenant, bucket, s3):
     with tenant_scope(tenant.id):
         upload = ContentFile(b"one")
         upload.content_type = "text/html"  # what the uploader says
         assert bucket.save("products/a.png", upload) == "products/a.png"
         assert bucket.save("products/a.png", ContentFile(b"two")) != "products/a.png", "nothing is overwritten"
-        assert f"/media/{tenant.public_id}/products/a.png?" in bucket.url("products/a.png")
-    _, headers = Bucket.objects[f"/media/{tenant.public_id}/products/a.png"]
-    assert headers["Content-Type"] == "image/png"
-    assert headers["Content-Disposition"] == "inline"
-    assert all(key.startswith(f"/media/{tenant.public_id}/") for key in Bucket.objects)
+        assert f"/{bucket.bucket_name}/{tenant.public_id}/products/a.png?" in bucket.url("products/a.png")
+    found = s3.head_object(Bucket=bucket.bucket_name, Key=f"{tenant.public_id}/products/a.png")
+    assert (found["ContentType"], found["ContentDisposition"]) == ("image/png", "inline")
+    assert all(key.startswith(f"{tenant.public_id}/") for key in keys(s3, bucket))
     with tenant_scope(other_tenant.id):
         assert not bucket.exists("products/a.png")
         bucket.delete("products/a.png")
@@ -211,20 +174,115 @@ def test_objects_lie_below_the_tenants_public_uuid(tenant, other_tenant, bucket)
             for ask in (bucket.exists, bucket.delete, bucket.url, bucket.size, bucket.open):
                 with pytest.raises(SuspiciousOperation):
                     ask(name)
-    assert len(Bucket.objects) == 2
+    assert len(keys(s3, bucket)) == 2
 
 
-def test_objects_saved_before_a_failure_are_discarded(tenant, bucket):
+def test_objects_saved_before_a_failure_are_discarded(tenant, bucket, s3):
     with tenant_scope(tenant.id), pytest.raises(ZeroDivisionError), discard_files_on_error():
         bucket.save("products/a.png", ContentFile(b"one"))
         raise ZeroDivisionError
-    assert Bucket.objects == {}
+    assert keys(s3, bucket) == []
 
 
-def test_objects_of_a_public_bucket_have_the_domains_addresses(tenant):
-    storage = TenantBucket(bucket_name="media", custom_domain="cdn.example", querystring_auth=False)
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({"custom_domain": "cdn.example"}, "https://cdn.example/{id}/products/a%20b.png"),
+        ({"region_name": "eu-west-1"}, "https://media.s3.eu-west-1.amazonaws.com/{id}/products/a%20b.png"),
+        ({"endpoint_url": "https://s3.example/"}, "https://s3.example/media/{id}/products/a%20b.png"),
+    ],
+)
+def test_objects_that_everybody_may_read_have_plain_addresses(tenant, options, address):
+    storage = TenantBucket(bucket_name="media", querystring_auth=False, **options)
+    assert not storage.is_signed
     with tenant_scope(tenant.id):
-        assert storage.url("products/a b.png") == f"https://cdn.example/{tenant.public_id}/products/a%20b.png"
+        assert storage.url("products/a b.png") == address.format(id=tenant.public_id)
+
+
+def test_addresses_behind_a_cdn_are_not_signed():
+    assert not TenantBucket(bucket_name="media", custom_domain="cdn.example").is_signed
+    assert TenantBucket(bucket_name="media").is_signed
+
+
+# --- What all of our storages do -----------------------------------------------------------------------------------
+
+
+def test_files_are_put_read_listed_and_removed(tenant, other_tenant, kept):
+    with tenant_scope(tenant.id):
+        default_storage.put("products/a.png", b"one")
+        default_storage.put("products/a.png", b"other")
+        default_storage.put("thumbnails/b.webp", b"two")
+        assert default_storage.read("products/a.png", 5) == b"other"
+        with pytest.raises(FileTooLarge, match="more than 4 bytes"):
+            default_storage.read("products/a.png", 4)
+        with pytest.raises(FileNotFoundError):
+            default_storage.read("products/none.png", 4)
+        listed = {found.name: found.size for found in default_storage.list_files()}
+        assert listed == {"products/a.png": 5, "thumbnails/b.webp": 3}
+        assert all(found.modified_at.tzinfo for found in default_storage.list_files())
+    with tenant_scope(other_tenant.id):
+        assert list(default_storage.list_files()) == []
+        default_storage.remove(["products/a.png"])
+        for ask in (lambda name: default_storage.put(name, b"x"), lambda name: default_storage.read(name, 9)):
+            with pytest.raises(SuspiciousOperation):
+                ask(f"../{tenant.public_id}/products/a.png")
+        with pytest.raises(SuspiciousOperation):
+            default_storage.remove([f"../{tenant.public_id}/products/a.png"])
+    with tenant_scope(tenant.id):
+        default_storage.remove(["products/a.png", "products/none.png"])
+        assert [found.name for found in default_storage.list_files()] == ["thumbnails/b.webp"]
+
+
+def test_more_is_removed_than_one_request_takes(tenant, bucket, s3, monkeypatch):
+    monkeypatch.setattr("commerce.storage.bucket.MOST_AT_ONCE", 2)
+    with tenant_scope(tenant.id):
+        for number in range(5):
+            bucket.put(f"products/{number}.png", b"x")
+        bucket.remove(f"products/{number}.png" for number in range(5))
+    assert keys(s3, bucket) == []
+
+
+def test_files_of_a_tenant_are_named_outside_a_scope_too(tenant, other_tenant, kept):
+    with files_of(tenant.id):
+        default_storage.put("products/a.png", b"one")
+        with tenant_scope(tenant.id):
+            assert default_storage.read("products/a.png", 9) == b"one"
+        with tenant_scope(other_tenant.id), pytest.raises(ScopeError, match="in a scope of tenant"):
+            default_storage.read("products/a.png", 9)
+        with files_of(other_tenant.id):
+            assert not default_storage.exists("products/a.png")
+    with pytest.raises(ScopeError):
+        default_storage.read("products/a.png", 9)
+
+
+def test_a_file_is_there_as_a_whole_or_not_at_all(tenant, root, monkeypatch):
+    with tenant_scope(tenant.id):
+        default_storage.put("products/a.png", b"one")
+        monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            default_storage.put("products/a.png", b"another")
+    assert files(root) == [f"{tenant.public_id}/products/a.png"]
+    assert (root / str(tenant.public_id) / "products/a.png").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("name", ["private/x.png", "/private/x.png", "x/../private/x.png", "./private/x", "private"])
+def test_what_is_private_is_shown_to_nobody(name):
+    assert not is_shown(name)
+    assert is_shown("products/private/x.png")
+    assert is_shown("privately/x.png")
+
+
+def test_files_in_a_bucket_are_redirected_to(tenant, other_tenant, kept, client_for):
+    with tenant_scope(tenant.id):
+        default_storage.put("products/a.png", b"one")
+        default_storage.put("private/a.png", b"secret")
+    address = f"/media/{tenant.public_id}/products/a.png"
+    assert fetch(tenant, address)[:2] == (200, b"one")
+    assert client_for(other_tenant).get(address).status_code == 404
+    assert client_for(tenant).get(address.replace("products", "private")).status_code == 404
+    if kept != "folder":
+        answer = client_for(tenant).get(address)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (302, "public, max-age=1200")
 
 
 def test_the_type_comes_from_the_name():
