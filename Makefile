@@ -46,8 +46,8 @@ test: $(READY) ## Run the tests on a throw-away stack (ARGS='tests/stack -k stan
 bench: $(READY) ## Measure reads beside their budgets (QUICK=1 small, ONLY=list,search, PROFILE=1 the slowest, WRITE=1 to docs)
 	@$(PYTHON) -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(WRITE),--write)
 
-faults: $(READY) ## Kill every process and server under load, 50 rounds, and count what arrives (ROUNDS=7, SEED=1, FIGURES=1)
-	@$(PYTHON) -m tests.faults.events $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(FIGURES),--figures)
+faults: $(READY) ## Kill every process and server under load, 50 rounds, and count what arrives (ROUNDS=7 SEED=1 FIGURES=no)
+	@$(PYTHON) -m tests.faults.events $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(filter no,$(FIGURES)),--no-figures)
 
 lint: $(READY) ## Check style, types, imports between packages, migrations and deployment files
 	$(PYTHON) -m ruff check .

@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.events", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--figures", action="store_true", help="then print what the way of events costs")
+    parser.add_argument("--no-figures", action="store_true", help="do not print then what the way of events costs")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10_000)
     random.seed(seed)
@@ -36,7 +36,7 @@ def main() -> int:
                 shutil.copytree(servers.stack.directory / "logs", KEPT_LOGS, dirs_exist_ok=True)
                 _say(f"The logs are in {KEPT_LOGS}.")
     _say(rounds.table(result))
-    if options.figures:
+    if not options.no_figures:
         stack = [sys.executable, "-m", "commerce.stack", "run", "--only", "postgres,redis,migrate", "--"]
         subprocess.run([*stack, sys.executable, "-m", "tests.faults.events.figures"], check=True)
     return 0 if is_clean else 1
