@@ -83,6 +83,33 @@ def test_variants_of_the_boutique_are_chosen_by_colour_and_size(demo):
     ]
 
 
+def test_a_storefronts_menus_and_pages_are_there(demo):
+    demo()
+    query = """{ navbar: menu(slug: "navbar", channel: "default-channel") { items { ...item children { ...item } } }
+      footer: menu(slug: "footer", channel: "default-channel") { items { ...item children { ...item } } }
+      home: page(slug: "home") { title content translation(languageCode: NL) { title content } }
+      about: page(slug: "about") { title isPublished } }
+    fragment item on MenuItem { name url category { slug } collection { slug } page { slug }
+      translation(languageCode: NL) { name } }"""
+    for slug, host in HOSTS.items():
+        data = ask(host, query)
+        first, *categories, last = data["navbar"]["items"]
+        assert (first["collection"], last["page"]) == ({"slug": "featured-products"}, {"slug": "about"})
+        assert categories
+        assert all(item["category"] for item in categories)
+        assert any(item["children"] for item in categories)
+        assert [item["name"] for item in data["footer"]["items"]] == ["Shop", "About"]
+        assert all(item["children"] for item in data["footer"]["items"])
+        assert data["home"]["title"].lower() == f"welcome to {slug}"
+        assert data["about"] == {"title": "About us", "isPublished": True}
+        if slug == "boutique":
+            assert data["home"]["translation"]["title"] == "Welkom bij Boutique"
+            assert first["translation"] == {"name": "Uitgelicht"}
+            assert all(item["translation"] for item in categories)
+        else:
+            assert data["home"]["translation"] is None
+
+
 def test_staff_can_sign_in_with_what_was_printed_even_when_the_file_was_lost(demo, tmp_path):
     demo()
     (tmp_path / "env").unlink()

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from catalog import demo
+from catalog.demo.content import fill_content
 from commerce.db.scope import ScopeError, tenant_scope
 from commerce.errors import DomainError
 from commerce.stack.state import read_env, write_env
@@ -99,6 +100,7 @@ class Command(BaseCommand):
         if tenant is not None:
             with tenant_scope(tenant.id):
                 demo.draw_missing_pictures(now=timezone.now())
+                fill_content(shop=shop.name, languages=shop.languages, now=timezone.now())
 
     def _explain(self, password: str) -> None:
         web = os.environ.get("WEB_URL", "http://127.0.0.1:8000")
