@@ -228,7 +228,8 @@ class _Sheets:
         worded = (self.products, self.variants, self.product_values, self.variant_values, *self.translations)
         named = {sheet.name for sheet in worded}
         changed = {product for sheet, column in self if sheet.name in named for product in sheet.left(column)}
-        return changed.union(*(removal.products for removal in removals))
+        lost = (removal.products for removal in removals if removal.model in (ProductValue, Translation, VariantValue))
+        return changed.union(*lost)
 
     def touched_objects(self, removals: Sequence[Removal]) -> tuple[set[UUID], set[UUID], set[UUID]]:
         """Return the products, variants and collections that change although their own columns may not."""

@@ -11,6 +11,7 @@ from catalog.search.stems import stems
 from catalog.search.texts import Texts, base_language, list_languages, read_texts
 from catalog.search.words import Token, code, tokens
 from commerce.db.scope import current_scope, current_tenant_id
+from commerce.db.topics import about, changed
 
 # So many different words a document has at most, the heaviest first; and so many positions that ranking looks at.
 MOST_WORDS = 1_500
@@ -93,12 +94,14 @@ def write_documents(product_ids: Collection[UUID]) -> list[Texts]:
     if not ids:
         return []
     languages, base = list_languages(), base_language()
-    with _cursor() as cursor:
+    with _cursor() as cursor, about("search", ()):
         cursor.execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
         texts = read_texts(ids, languages, base)
         made = [document for language in languages for document in _documents(language, texts)]
         cursor.execute(_REMOVE, [ids, languages])
+        _tell(cursor)
         cursor.execute(_WRITE, _columns(made))
+        _tell(cursor)
     return texts
 
 
@@ -106,8 +109,15 @@ def note_stock(product_ids: Collection[UUID]) -> None:
     """Bring documents up to date with where their products are sold out, as the listings say. One statement."""
     ids = sorted(set(product_ids))
     if ids:
-        with _cursor() as cursor:
+        with _cursor() as cursor, about("search", ()):
             cursor.execute(_SELL_OUT, [ids, ids])
+            _tell(cursor)
+
+
+def _tell(cursor: Any) -> None:
+    """Outdate searches, if the last statement wrote anything."""
+    if cursor.rowcount:
+        changed("search")
 
 
 def _columns(documents: Sequence[_Document]) -> dict[str, list[Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from catalog.search import vocabulary
 from catalog.search.documents import HIGHEST, Marks
-from catalog.search.stems import stems
+from catalog.search.stems import ask_stems
 from catalog.search.words import Token, code, tokens
 from commerce.db.rows import fetch
 
@@ -77,7 +77,7 @@ def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
 
     `is_begun`: they are still typing, so that the last word may go on.
 
-    One statement, and one more for words that this process has not seen; where few are found, up to nine more.
+    Two statements; where few are found, up to nine more.
     """
     typed = tokens(text[:500])[:MOST_TOKENS]
     if not typed:
@@ -88,7 +88,7 @@ def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
 class _Maker:
     def __init__(self, marks: Marks, language: str, text: str, typed: Sequence[Token], *, is_begun: bool) -> None:
         self.marks, self.language, self.text = marks, language, text
-        known = stems(language, {term for token in typed for way in token.ways for term in way})
+        known = ask_stems(language, {term for token in typed for way in token.ways for term in way})
         self.tokens = [token for token in typed if any(known[term] for term in token.ways[0])] or list(typed)
         self.ways = [[self._stemmed(way, known) for way in token.ways] for token in self.tokens]
         self.codes = [self._codes(token) for token in self.tokens]
@@ -134,7 +134,9 @@ class _Maker:
     def _all(self, groups: Sequence[str]) -> str:
         """Return the condition that all words are there, or that the whole text is a part number with spaces in it."""
         found = " & ".join(groups)
-        return f"({found}) | {_quoted(self.marks.code(self.whole))}" if self.whole and len(groups) > 1 else found
+        if not self.whole or len(groups) == 1:
+            return found
+        return f"({found}) | {_quoted(self.marks.code(self.whole))} | {_quoted(self.marks.word(self.whole))}"
 
     def _counted(self, found: str) -> tuple[Search, int] | None:
         """Return the search and how many it finds, ENOUGH at most; None where it finds nothing."""
@@ -193,7 +195,7 @@ class _Maker:
     def _mend_one(self, number: int, count: int) -> bool:
         typed = self.tokens[number].text
         words = vocabulary.meant(self.language, typed, at_least=FAR_MORE * count)
-        known = stems(self.language, words)
+        known = ask_stems(self.language, words)
         found = [(stem,) for word in words if (stem := known[word])]
         self.ways[number] += found
         if not count and not found and number == len(self.tokens) - 1 and len(typed) >= SHORTEST_CODE:

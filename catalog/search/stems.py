@@ -1,4 +1,4 @@
-"""The words of a language alike: PostgreSQL's Snowball dictionaries, asked once per word and process."""
+"""The words of a language alike, by PostgreSQL's Snowball dictionaries."""
 
 from collections.abc import Iterable
 
@@ -37,7 +37,7 @@ _CONFIGURATIONS = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-# So many words are kept per configuration: some 10 MB.
+# Documents have the same words again and again. So many are kept per configuration: some 10 MB.
 MOST_KEPT = 100_000
 
 _kept: dict[str, dict[str, str | None]] = {}
@@ -48,11 +48,22 @@ def configuration(language: str) -> str | None:
     return _CONFIGURATIONS.get(language.split("-")[0].lower())
 
 
-def stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
-    """Return each word's stem in a language, None for a stop word.
+def ask_stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
+    """Return each word's stem in a language, None for a stop word. One statement, none where no word has another stem.
 
-    One statement where words were not asked for before, and none otherwise. Words with digits are their own stems.
+    Words with digits are their own stems.
     """
+    found: dict[str, str | None] = {word: word for word in words}
+    name = configuration(language)
+    asked = sorted(word for word in found if word.isalpha())
+    if name is not None and asked:
+        sql = "SELECT w, ts_lexize(%s::regdictionary, w) FROM unnest(%s::text[]) AS w"
+        found.update((word, (stem[0] if stem else None)) for word, stem in fetch(sql, [f"{name}_stem", asked]))
+    return found
+
+
+def stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
+    """Return the same as `ask_stems`, asking only for words that this process has not asked for before."""
     wanted = set(words)
     name = configuration(language)
     if name is None:
@@ -63,9 +74,5 @@ def stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
         if len(kept) + len(missing) > MOST_KEPT:
             kept.clear()
             missing = list(wanted)
-        kept.update((word, word) for word in missing if not word.isalpha())
-        asked = [word for word in missing if word.isalpha()]
-        if asked:
-            sql = "SELECT w, ts_lexize(%s::regdictionary, w) FROM unnest(%s::text[]) AS w"
-            kept.update((word, (found[0] if found else None)) for word, found in fetch(sql, [f"{name}_stem", asked]))
+        kept.update(ask_stems(language, missing))
     return {word: kept[word] for word in wanted}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from catalog.search.documents import Marks
 from catalog.search.query import HITS
-from catalog.search.stems import stems
+from catalog.search.stems import ask_stems
 from catalog.search.words import fold, tokens
 from commerce.db.rows import fetch
 
@@ -37,7 +37,7 @@ def complete(text: str, language: str, *, rows: str, shown: str, params: list[An
     words = fetch(_WORDS, [language, begun, f"{begun}\U0010ffff", MOST_LOOKED_AT])
     if not words:
         return []
-    marks, known = Marks.of(language), stems(language, [word for word, _ in words])
+    marks, known = Marks.of(language), ask_stems(language, [word for word, _ in words])
     queries = [f"'{marks.word(known[word] or word)}'" for word, _ in words]
     seen = {row[0] for row in fetch(_SHOWN.format(rows=rows, shown=shown), [queries, *params])}
     before = " ".join(token.text for token in typed[:-1])
@@ -45,17 +45,20 @@ def complete(text: str, language: str, *, rows: str, shown: str, params: list[An
     return [f"{before} {word}".strip() for word in found[:limit]]
 
 
+# Categories whose names are looked through, the highest first.
+MOST_CATEGORIES = 5_000
+
 _CATEGORIES = """
-SELECT c.id FROM catalog_category c LEFT JOIN LATERAL (
+SELECT c.id, coalesce(nullif(t.name, ''), c.name) FROM catalog_category c LEFT JOIN LATERAL (
   SELECT t.name FROM catalog_translation t WHERE t.object_id = c.id AND t.language = %s LIMIT 1) t ON true
-WHERE coalesce(nullif(t.name, ''), c.name) ILIKE ANY(%s) ORDER BY c.level, c.name, c.id LIMIT %s
+ORDER BY c.level, c.name, c.id LIMIT %s
 """
 
 
 def list_category_ids(text: str, language: str, limit: int) -> list[UUID]:
     """Return the categories of which a word begins with a text, the highest first."""
-    begun = fold(text).strip()
+    begun = " ".join(token.text for token in tokens(text))
     if not begun:
         return []
-    pattern = begun.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return [row[0] for row in fetch(_CATEGORIES, [language, [f"{pattern}%", f"% {pattern}%"], limit])]
+    names = fetch(_CATEGORIES, [language, MOST_CATEGORIES])
+    return [key for key, name in names if f" {begun}" in f" {fold(name)}"][:limit]

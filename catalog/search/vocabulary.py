@@ -17,6 +17,7 @@ from catalog.search.texts import Texts
 from catalog.search.words import Token, tokens, written
 from commerce.db.rows import fetch
 from commerce.db.scope import current_scope
+from commerce.db.topics import about, changed
 
 PREFIX = 7
 SHORTEST = 4
@@ -126,11 +127,13 @@ def _add(language: str, counts: Mapping[str, int], shown: Mapping[str, str]) -> 
     words = sorted(word for word in counts if known[word])  # no stop words
     if not words:
         return 0
-    with _cursor() as cursor:
+    with _cursor() as cursor, about("search", ()):
         cursor.execute(
             _ADD, [language, words, [shown.get(word, word) for word in words], [counts[word] for word in words]]
         )
         new = [row[0] for row in cursor.fetchall()]
+        if new:
+            changed("search")
         pairs = [(one, word) for word in new for one in _entries(language, word)]
         if pairs:
             hashes, of = zip(*pairs, strict=True)
@@ -146,7 +149,7 @@ def _entries(language: str, word: str) -> set[int]:
 def recount(language: str, words: Sequence[str], queries: Sequence[str], most: int) -> None:
     """Bring the numbers of documents of words up to date, and forget words that no document has."""
     with _cursor() as cursor:
-        cursor.execute(_RECOUNT, [language, most, list(words), list(queries), language, language])
+        cursor.execute(_RECOUNT, [language, most, list(words), list(queries), language, language])  # tells
 
 
 def meant(language: str, word: str, *, at_least: int = 0) -> list[str]:

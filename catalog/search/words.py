@@ -25,7 +25,7 @@ _LETTER = f"(?:(?![{_UNSPACED}])[^\\W_]|[\u0900-\u0963\u0966-\u0dff])"
 _TOKEN = re.compile(f"([{_UNSPACED}]+)|{_LETTER}+(?:[-./+]{_LETTER}+)*")
 _PARTS = re.compile(r"[-./+]")
 _MEASURE = re.compile(r"(\d+(?:\.\d+)*)([a-z]{1,4})?")
-_MODEL = re.compile(r"([a-z]{2,})(\d+)")
+_MODEL = re.compile(r"([a-z]{3,})(\d+)")
 _NOT_IN_CODES = re.compile(r"[\W_]+")
 
 _SIGNS = str.maketrans({"®": " ", "™": " ", "©": " ", "_": " ", "\u2019": "'", "\u2018": "'", "\u00ad": None})

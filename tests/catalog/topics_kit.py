@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from graphql import GraphQLError, parse
 
 from catalog.models import Attribute, Category, Collection, Product, ProductPublication, Variant
+from catalog.search import pending
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, usage_of
 from commerce.graphql.executor import Executor, Query, Refused
@@ -72,6 +73,9 @@ def full_shop(now: datetime) -> Shop:
         for owner in (coat, coat.variants.all()[0], coat.category, *Collection.objects.all()):
             make.make_translation(owner, "en", name=f"{owner} in English", slug=f"{str(owner).lower()[:20]}-en")
         make.refresh(*Product.objects.all())
+        pending.write_all()
+        while pending.write_some() or pending.count():
+            pass
         Channel.objects.filter(id=other.id).update(is_active=False)  # so that documents need not name the channel
     return shop
 
@@ -159,6 +163,8 @@ def _lists(shop: Shop) -> Iterator[Document]:
         {"filter": {"collections": [summer]}, "sortBy": {"field": "COLLECTION", "direction": "ASC"}},
         {"search": "shirt"},
         {"search": "soon"},
+        {"search": "shrit"},
+        {"search": "plaim english"},
         {"channel": "other"},
     ]
     for variables in wanted:
@@ -188,6 +194,13 @@ _FILTERS = [
 def _lookups() -> Iterator[Document]:
     """Yield documents that ask for one object by what names it, found and not."""
     channel = 'channel: "default-channel"'
+    for prefix in ("p", "pla", "coat", "so"):
+        found = "words products { name } categories { name }"
+        yield Document(f'{{ searchSuggestions(prefix: "{prefix}", {channel}) {{ {found} }} }}', {})
+    for search in ("", 'search: "shirt", ', 'search: "plain", '):
+        facets = """attributes { attribute { slug } values { count value { slug } } }
+          categories { count category { slug } } prices { gte count } stock { inStock }"""
+        yield Document(f"{{ products({search}{channel}) {{ facets {{ {facets} }} }} }}", {})
     for variant in Variant.objects.order_by("id"):
         fields = "id name quantityAvailable pricing { price { gross { amount } } } product { name }"
         yield Document(f'{{ productVariant(sku: "{variant.sku}", {channel}) {{ {fields} }} }}', {})
