@@ -17,5 +17,6 @@ def test_killed_one_after_the_other_nothing_is_lost_doubled_or_out_of_order(serv
     load = sum((tally.load for tally in result.tallies.values()), start=Counter())
     assert load["by operations"] > 50
     assert load["by admin"] > 0
+    assert load["by REST"] > 0
     assert load["undone"] > 0
     assert load["unknown"] > 0, "some of the kills were felt"

@@ -1,7 +1,7 @@
 """Nothing is lost: a shop's changes under load, processes and servers killed, and what a real receiver got.
 
-`prepare` opens the shops, `writer` and `staff` change them, `receiver` writes down what arrives, `cluster` kills and
-starts, `rounds` has them all run, and `check` compares what was committed with what arrived.
+`prepare` opens the shops, `writer`, `staff` and `office` change them, `receiver` writes down what arrives, `cluster`
+kills and starts, `rounds` has them all run, and `check` compares what was committed with what arrived.
 
 **Every object says its own version**: a change writes the version that it makes into the row (in its slug, or its
 pieces), in the same transaction. What is in the rows at the end is thus a record of what was committed that does not

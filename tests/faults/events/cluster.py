@@ -35,6 +35,8 @@ TARGETS = {
     "writer": ("writer0", "writer1"),
 }
 SERVERS = ("broker", "cache", "primary")
+# Who changes a shop: by operations, by the admin's forms, over REST.
+LOAD = ("writer", "staff", "office")
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Cluster:
             receiver.communicate()
 
     def start_load(self) -> None:
-        """Have both shops changed, by operations and by the admin."""
+        """Have both shops changed, in each of the ways."""
         for name in self.load:
             self.start(name)
 
@@ -83,7 +85,7 @@ class Cluster:
 
     @property
     def load(self) -> list[str]:
-        return [f"{kind}{number}" for number in range(len(self.shops)) for kind in ("writer", "staff")]
+        return [f"{kind}{number}" for number in range(len(self.shops)) for kind in LOAD]
 
     @property
     def receipts(self) -> Path:
@@ -91,7 +93,7 @@ class Cluster:
 
     def told(self, number: int) -> list[Path]:
         """Return the logs of those who change a shop."""
-        return [path for kind in ("writer", "staff") if (path := self.folder / f"told-{kind}{number}").exists()]
+        return [path for kind in LOAD if (path := self.folder / f"told-{kind}{number}").exists()]
 
     def start(self, name: str) -> None:
         """Start a process or server, and wait until it is at work."""
@@ -154,7 +156,7 @@ class Cluster:
     def _command(self, name: str) -> Command:
         stack = self.servers.stack
         more = {MARK: str(stack.directory), "RATE_LIMIT": "0", **self.more}
-        if name.startswith(("writer", "staff")):
+        if name.startswith(LOAD):
             return Command(self._arguments(name), self._environment(), PROJECT)
         command = get(name.removesuffix("2")).command(stack)
         arguments = [argument.replace("=webhooks@", f"={name}@") for argument in command.arguments]
@@ -163,7 +165,7 @@ class Cluster:
     def _arguments(self, name: str) -> list[str]:
         kind, number = name[:-1], int(name[-1])
         files = [str(self._file(number)), str(self.folder / f"told-{name}")]
-        return [sys.executable, "-m", f"tests.faults.events.{kind}", *([self.web] if kind == "staff" else []), *files]
+        return [sys.executable, "-m", f"tests.faults.events.{kind}", *([] if kind == "writer" else [self.web]), *files]
 
     def _file(self, number: int) -> Path:
         return self.folder / f"shop-{number}"

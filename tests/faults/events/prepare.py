@@ -36,9 +36,11 @@ def open_one(url: str, number: int) -> dict[str, Any]:
         app = tenants.create_app(name="Receiver", permissions=permissions)
         wanted = Wanted(name="all", target_url=f"{url}{number}", events=EVENTS)
         webhooks.create_webhook(app_id=app.id, wanted=wanted, permissions=permissions)
+        key = tenants.create_app_token(app_id=app.id).text
     with tenant_scope(shop.id):
         made = _fill()
-    return {"tenant": shop.id, "host": shop.host, "email": "staff@shop.example", "password": PASSWORD, **made}
+    known = {"tenant": shop.id, "host": shop.host, "key": key, "email": "staff@shop.example", "password": PASSWORD}
+    return {**known, **made}
 
 
 def _fill() -> dict[str, Any]:

@@ -124,6 +124,7 @@ def _tallies(
     for line in told:
         if (tally := during(line["at"])) is not None:
             tally.load[line["outcome"]] += 1
+            tally.load["asked again"] += line.get("tries", 1) > 1
             tally.load[f"by {line['by']}"] += line["outcome"] == "committed"
     seen: set[str] = set()
     for receipt in receipts:
@@ -157,29 +158,38 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def table(result: Result) -> str:
     """Return what happened as a table in Markdown, and what was found."""
-    head = ["killed", "rounds", "committed", "by the admin", "undone", "no answer", "received", "again", "refused"]
-    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
-    total = Counter[str]()
-    for kind, tally in result.tallies.items():
-        numbers = {
+    rows = {kind: _numbers(tally) for kind, tally in result.tallies.items()}
+    total: Counter[str] = sum(rows.values(), start=Counter())
+    names = list(next(iter(rows.values())))
+    lines = [f"| killed | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
+    lines += [
+        f"| {kind} | {' | '.join(f'{numbers[name]:,}' for name in names)} |"
+        for kind, numbers in [*rows.items(), ("all", total)]
+    ]
+    found = result.findings
+    repeated = sum(tally.load["asked again"] for tally in result.tallies.values())
+    faults = ", ".join(f"{len(names)} {kind}" for kind, names in found.faults.items())
+    lines += [
+        "",
+        f"{found.committed:,} versions committed, {found.received:,} events received, {found.again:,} again; {faults}.",
+        f"{repeated} requests over REST had to be sent again under their key.",
+        f"The last event arrived {result.drained:.0f} s after the load had ended.",
+    ]
+    lines += [f"  {kind}: {name}" for kind, names in found.faults.items() for name in names[:10]]
+    return "\n".join(lines)
+
+
+def _numbers(tally: Tally) -> Counter[str]:
+    return Counter(
+        {
             "rounds": tally.kills,
             "committed": tally.load["committed"],
-            "by the admin": tally.load["by admin"],
+            "by admin": tally.load["by admin"],
+            "by REST": tally.load["by REST"],
             "undone": tally.load["undone"],
             "no answer": tally.load["unknown"],
             "received": tally.received,
             "again": tally.again,
             "refused": tally.refused,
         }
-        total.update(numbers)
-        lines.append(f"| {kind} | {' | '.join(f'{value:,}' for value in numbers.values())} |")
-    lines.append(f"| all | {' | '.join(f'{total[name]:,}' for name in head[1:])} |")
-    found = result.findings
-    faults = ", ".join(f"{len(names)} {kind}" for kind, names in found.faults.items())
-    lines += [
-        "",
-        f"{found.committed:,} versions committed, {found.received:,} events received, {found.again:,} again; {faults}. "
-        f"The last one arrived {result.drained:.0f} s after the load had ended.",
-    ]
-    lines += [f"  {kind}: {name}" for kind, names in found.faults.items() for name in names[:10]]
-    return "\n".join(lines)
+    )
