@@ -18,6 +18,7 @@ START = datetime.now(UTC)
 # What no metadata tells: values that a CHECK or a format asks for. Model label → {field: value}.
 VALUES: dict[str, dict[str, Any]] = {
     "outbox.Event": {"status": "done", "finished_at": START},
+    "jobs.Job": {"permission": "MANAGE_PRODUCTS"},
     "webhooks.Delivery": {"status": "delivered", "finished_at": START},
 }
 
