@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from django.db import connections
 
@@ -195,7 +196,7 @@ def whole_value(words: Sequence[Token], known: Mapping[str, str | None]) -> str:
 
 def _level(texts: Texts) -> int:
     """Return how many times in a row chance took the product, once more where it is better than most."""
-    chance = texts.product_id.int & 0xFFFFFFFF  # the random end of the id
+    chance = crc32(texts.product_id.bytes)
     level = 0
     while level < HIGHEST and chance & 1:
         chance, level = chance >> 1, level + 1

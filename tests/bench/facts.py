@@ -288,6 +288,11 @@ class Town:
         return [size for count, size in self.shops for _ in range(count)]
 
     @property
+    def is_searched(self) -> bool:
+        """Whether searches are measured in it: a large shop beside smaller ones."""
+        return len(self.shops) > 1
+
+    @property
     def words(self) -> str:
         return " beside ".join(f"{count:,} of {size:,}" for count, size in self.shops)
 

@@ -26,6 +26,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.bench.settings")
 if not apps.ready:
     django.setup()
 
+from catalog.search import pending, status
+from commerce.db.scope import tenant_scope
 from tenants import operations
 from tests.bench import check
 from tests.bench.facts import FULL, KINDS, MARKETS, OPENED_AT, QUICK, Facts, Town, id_suffix
@@ -70,7 +72,46 @@ def load_town(town: Town) -> list[Shop]:
         connection.execute("DROP SCHEMA bench CASCADE")
         connection.execute("ANALYZE")
     _work(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table.name)) for table in TABLES)
+    if town.is_searched:
+        _write_documents(shops)
     return shops
+
+
+_DOCUMENTS = """
+INSERT INTO catalog_searchdocument (tenant_id, product_id, language, words, head, quality, sold_out_in)
+SELECT p.tenant_id, p.id, d.language,
+  replace(d.words::text, chr(39) || {first}, chr(39) || {other})::tsvector, d.head,
+  d.quality, ARRAY(
+    SELECT DISTINCT l.channel_id FROM catalog_listing l
+    WHERE l.tenant_id = p.tenant_id AND l.product_id = p.id AND NOT l.in_stock ORDER BY l.channel_id)
+FROM catalog_product p
+JOIN catalog_product of_first ON of_first.tenant_id = {first}::integer AND of_first.slug = p.slug
+JOIN catalog_searchdocument d ON d.tenant_id = of_first.tenant_id AND d.product_id = of_first.id
+WHERE p.tenant_id = {other}::integer
+"""
+
+
+def _write_documents(shops: list[Shop]) -> None:
+    """Have what searches read written by the project's own operations for the first shop, of which others have copies.
+
+    A product of one number is the same product in every shop; its words differ in whose they are.
+    """
+    first = shops[0]
+    with tenant_scope(first.tenant_id):
+        pending.write_all()
+    while True:
+        with tenant_scope(first.tenant_id):
+            if not pending.write_some(at_most=500) and not pending.count():
+                break
+    with tenant_scope(first.tenant_id):
+        status.recount_words()
+    statement = sql.SQL(_DOCUMENTS)
+    _work(
+        statement.format(first=sql.Literal(str(first.tenant_id)), other=sql.Literal(str(shop.tenant_id)))
+        for shop in shops[1:]
+    )
+    with superuser() as connection:
+        connection.execute("VACUUM (ANALYZE) catalog_searchdocument, catalog_searchword, catalog_searchtypo")
 
 
 def superuser() -> psycopg.Connection[tuple[Any, ...]]:
@@ -88,6 +129,7 @@ def digest() -> str:
     for number, table in enumerate(TABLES):
         found.update(_insert(number, table, shop).as_string(None).encode())
         found.update(repr([staged(table, row) for row in table.rows(Facts(shop.size))]).encode())
+    found.update(_DOCUMENTS.encode())
     return found.hexdigest()
 
 
