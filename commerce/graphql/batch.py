@@ -34,11 +34,12 @@ class Batch:
     tuples.
     """
 
-    __slots__ = ("at_root", "batch")
+    __slots__ = ("at_root", "batch", "in_scope")
 
-    def __init__(self, batch: Callable[..., Sequence[Any]], *, at_root: bool = False) -> None:
+    def __init__(self, batch: Callable[..., Sequence[Any]], *, at_root: bool = False, in_scope: bool = True) -> None:
         self.batch = batch
         self.at_root = at_root
+        self.in_scope = in_scope
 
     def __call__(self, parent: Any, info: GraphQLResolveInfo, /, **arguments: Any) -> Any:
         outcomes = info.context.calls.outcomes
@@ -104,6 +105,17 @@ def root(resolver: Callable[..., Any]) -> Batch:
         return [resolver(info, **arguments)]
 
     return Batch(resolve, at_root=True)
+
+
+def root_outside(resolver: Callable[..., Any]) -> Batch:
+    """Declare, as `root` does, the resolver of a mutation that asks others: nothing of it runs in a scope.
+
+    So no transaction is open meanwhile. What it returns must not need the database; for what it reads itself it opens
+    scopes.
+    """
+    declared = root(resolver)
+    declared.in_scope = False
+    return declared
 
 
 def column(attribute: str) -> Column:

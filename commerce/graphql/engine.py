@@ -8,7 +8,7 @@ what graphql-core does with the same values, error by error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
 from math import isfinite
@@ -114,7 +114,7 @@ class Execution:
         self.context.discarded = False
         known, result = len(self.errors), None
         try:
-            with self.open_scope():
+            with self.open_scope() if field.in_scope else nullcontext():
                 result = self._run_field(field)
                 if (result is None and len(self.errors) > known) or self.context.discarded:
                     raise Discard

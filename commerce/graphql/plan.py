@@ -87,6 +87,7 @@ class FieldPlan:
     constant: str | None
     read: Callable[[Any], Any] | None
     batch: Callable[..., Sequence[Any]]
+    in_scope: bool  # of a mutation
     arguments: Arguments | None
     selection: Selection
     source: Source
@@ -191,6 +192,7 @@ def _field(owner: GraphQLObjectType, key: str, nodes: list[FieldNode], source: S
         constant=owner.name if is_meta else None,
         read=attrgetter(resolver.attribute) if isinstance(resolver, Column) else None,
         batch=_nothing if is_meta else resolver.batch,
+        in_scope=is_meta or resolver.in_scope,
         arguments=Arguments(definition, nodes[0], shared=not is_mutation) if definition.args else None,
         selection=Selection(nodes, source.fragments, source.conditions),
         source=source,

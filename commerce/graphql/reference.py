@@ -1,7 +1,7 @@
 """Execution by graphql-core: the reference of our engine, and what runs an operation that has no plan."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from graphql import (
@@ -98,7 +98,8 @@ class Reference(ExecutionContext):
         context.discarded = False
         known, result = len(self.collected_errors.errors), None
         try:
-            with self.open_scope():
+            resolver: Any = parent_type.fields[nodes[0].name.value].resolve
+            with self.open_scope() if resolver.in_scope else nullcontext():
                 result = self.execute_field(parent_type, source_value, nodes, path)
                 failed = result is None and len(self.collected_errors.errors) > known
                 if failed or context.discarded:

@@ -1,15 +1,17 @@
-"""`GET /api/v1/events`: the feed of events for apps (docs/webhooks.md)."""
+"""`GET /api/v1/events`, the feed of events for apps, and sending again what webhooks were sent (docs/webhooks.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from commerce.errors import DomainError
@@ -18,12 +20,15 @@ from commerce.rest.filters import TEXT, Filter, read_filters
 from commerce.rest.paging import read_limit
 from commerce.rest.router import Router
 from commerce.rest.schema import QUERY, Operation
-from commerce.webhooks import feed
+from commerce.rest.views import answer
+from commerce.webhooks import feed, operations, queries
 from commerce.webhooks.events import BY_TYPE, EVENTS
 from commerce.webhooks.payloads import describe
 from tenants.callers import permissions_of
 from tenants.rest import Need, ShopView
 
+# Deliveries that one request sends again.
+MOST_REPLAYED = 100_000
 MOST = 500
 USUAL = 100
 _TYPES = Filter("types", "", TEXT)
@@ -125,5 +130,78 @@ class Events(ShopView):
         )
 
 
+class ReplaySerializer(serializers.Serializer[Any]):
+    """What to send again: one delivery, what happened from an instant on, or what is behind a cursor of the feed."""
+
+    delivery = serializers.UUIDField(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False, help_text="The end of the time; without it, now.")
+    after = serializers.CharField(required=False, help_text="A cursor of the feed.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(self.initial_data) - self.fields.keys())
+        if unknown:
+            raise serializers.ValidationError({unknown[0][:100]: "There is no such field."})
+        if sum(name in attrs for name in ("delivery", "since", "after")) != 1:
+            raise serializers.ValidationError("Give exactly one of delivery, since and after.")
+        if "until" in attrs and ("since" not in attrs or attrs["since"] >= attrs["until"]):
+            raise serializers.ValidationError({"until": "It ends a time that `since` begins, and is later than that."})
+        return attrs
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    """How many deliveries are due now."""
+
+    count = serializers.IntegerField(min_value=0)
+
+
+class Webhooks(ShopView):
+    """Webhooks of all apps of the shop."""
+
+    noun = "webhook"
+    tag = "Webhooks"
+    writes = Need("apps:write", ("MANAGE_APPS",))
+    lookup_field = "id"
+    lookup_value_converter = "uuid"
+    http_method_names = ["post"]
+
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, id: UUID) -> HttpResponse:
+        """Send a webhook again what it was sent or has missed."""
+        self.refuse_parameters(request)
+        given = ReplaySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return self.writing(lambda: answer({"count": self._replay(id, given.validated_data)}))
+
+    def _replay(self, id: UUID, given: Mapping[str, Any]) -> int:
+        if queries.find_webhook(id) is None:
+            raise operations.WebhookNotFound(f"There is no webhook {id}.", field="id")
+        if "delivery" in given:
+            found = queries.find_delivery(given["delivery"])
+            if found is None or found.webhook_id != id:
+                told = f"The webhook has no delivery {given['delivery']}."
+                raise operations.DeliveryNotFound(told, field="delivery")
+            operations.replay_delivery(delivery_id=found.id)
+            return 1
+        if "since" in given:
+            return operations.replay_range(
+                webhook_id=id, since=given["since"], until=given.get("until", self.now), at_most=MOST_REPLAYED
+            )
+        cursor = feed.read_cursor(given["after"])
+        feed.check_age(cursor, now=self.now, keep=timedelta(days=settings.OUTBOX_KEEP_DAYS))
+        return operations.replay_after(webhook_id=id, xid=cursor.xid, position=cursor.position, at_most=MOST_REPLAYED)
+
+    def describe(self, action: str) -> Operation:
+        return Operation(
+            "replay_webhook",
+            "Send a webhook again what it was sent or has missed",
+            ReplaySerializer,
+            {200: ReplayedSerializer},
+            description="Each event keeps its id. What was answered at once (synchronous events) is not asked again.",
+            problems=[410],
+        )
+
+
 router = Router()
 router.register("events", Events)
+router.register("webhooks", Webhooks)

@@ -397,7 +397,7 @@ WRITES = {
     "eventDeliveryRetry(id: $id)": ("EventDelivery", "webhooks_delivery"),
 }
 # Those that name none.
-OTHERS = {"appCreate", "appInstall", "appTokenVerify"}
+OTHERS = {"appCreate", "appFetchManifest", "appInstall", "appTokenVerify"}
 
 
 def test_mutations_are_not_forgotten():

@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from commerce.db.scope import tenant_scope
+from commerce.db.scope import current_scope, tenant_scope
 from commerce.graphql.ids import to_global_id
 from commerce.outbox.models import Event
+from commerce.webhooks import installing
 from commerce.webhooks.operations import Wanted, create_webhook
 from tenants import operations
 from tenants.models import App, AppInstallation
 from tests.factories.tenants import make_app
+from tests.webhooks.fake_app import FakeApp
 
 UPDATE = """mutation($id: ID!, $input: AppInput!) { appUpdate(id: $id, input: $input) {
     app { name permissions { code } } errors { field code } } }"""
@@ -209,3 +211,82 @@ def test_other_installations_are_left_alone(ask, tenant, manager, query, given, 
     assert [error["code"] for error in payload["errors"]] == [code], json.dumps(payload)
     with tenant_scope(tenant.id):
         assert AppInstallation.objects.get().message == "It did not answer."
+
+
+# --- Looking at a manifest ----------------------------------------------------------------------------------
+
+FETCH = """mutation($url: String!) { appFetchManifest(manifestUrl: $url) { errors { field code message } manifest {
+    identifier version name about author permissions { code } appUrl tokenTargetUrl homepageUrl
+    webhooks { name asyncEvents syncEvents query targetUrl }
+    extensions { label url mountName targetName permissions { code } settings } } } }"""
+
+
+def test_a_manifest_is_looked_at_and_nothing_installed(ask, tenant, manager, monkeypatch):
+    extension = {"label": "Stock", "url": "/stock", "mount": "product_details", "permissions": ["MANAGE_PRODUCTS"]}
+    app = FakeApp(more={"extensions": [extension]})
+    scopes = []
+    send = installing.send
+    monkeypatch.setattr(installing, "send", lambda *args, **more: scopes.append(current_scope()) or send(*args, **more))
+    answer = ask(tenant, manager.token, FETCH, url=f"{app.url}/api/manifest")
+    app.close()
+    assert answer["data"]["appFetchManifest"] == {
+        "errors": [],
+        "manifest": {
+            "identifier": "example.app.stock",
+            "version": "1.2.3",
+            "name": "Stock keeper",
+            "about": "Keeps stock.",
+            "author": None,
+            "permissions": [{"code": "MANAGE_PRODUCTS"}],
+            "appUrl": app.url,
+            "tokenTargetUrl": f"{app.url}/api/register",
+            "homepageUrl": None,
+            "webhooks": [
+                {
+                    "name": "Products",
+                    "asyncEvents": ["PRODUCT_UPDATED"],
+                    "syncEvents": [],
+                    "query": "",
+                    "targetUrl": f"{app.url}/api/webhook",
+                }
+            ],
+            "extensions": [
+                {
+                    "label": "Stock",
+                    "url": "/stock",
+                    "mountName": "PRODUCT_DETAILS",
+                    "targetName": "POPUP",
+                    "permissions": [{"code": "MANAGE_PRODUCTS"}],
+                    "settings": {},
+                }
+            ],
+        },
+    }
+    assert scopes == [None], "no transaction is open while others are asked"
+    with tenant_scope(tenant.id):
+        assert App.objects.count() == 1
+        assert not AppInstallation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "code"),
+    [
+        ({"name": 5}, "name", "INVALID_MANIFEST_FORMAT"),
+        ({"permissions": ["NONSENSE"]}, "permissions", "INVALID_PERMISSION"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused(ask, tenant, manager, given, field, code):
+    app = FakeApp(more=given)
+    answer = ask(tenant, manager.token, FETCH, url=f"{app.url}/api/manifest")["data"]["appFetchManifest"]
+    app.close()
+    assert (answer["manifest"], answer["errors"][0]["field"], answer["errors"][0]["code"]) == (None, field, code)
+
+
+def test_a_manifest_is_fetched_from_public_addresses_and_for_those_who_manage_apps(ask, tenant, manager, stock):
+    answer = ask(tenant, manager.token, FETCH, url="http://169.254.169.254/latest")["data"]["appFetchManifest"]
+    assert answer["errors"][0]["code"] == "MANIFEST_URL_CANT_CONNECT"
+    app = FakeApp()
+    denied = ask(tenant, stock.token, FETCH, url=f"{app.url}/api/manifest")
+    app.close()
+    assert "MANAGE_APPS" in denied["errors"][0]["message"]
+    assert app.asked == []

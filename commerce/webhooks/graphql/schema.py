@@ -11,6 +11,7 @@ from commerce.graphql.info import Info
 from commerce.graphql.scalars import DateTime
 from commerce.webhooks import history
 from commerce.webhooks.graphql import mutations
+from commerce.webhooks.graphql.fetching import AppFetchManifest
 from commerce.webhooks.graphql.types import Webhook
 from commerce.webhooks.history import WebhookRow
 from tenants import operations, queries
@@ -160,6 +161,7 @@ class Query:
 class Mutation:
     """The fields of the root for writing."""
 
+    app_fetch_manifest = AppFetchManifest.Field()
     app_install = AppInstall.Field()
     app_retry_install = AppRetryInstall.Field()
     app_delete_failed_installation = AppDeleteFailedInstallation.Field()
