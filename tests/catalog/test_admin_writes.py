@@ -114,7 +114,7 @@ def test_a_price_and_stock_are_saved_from_the_products_page(scope, client):
             ("catalog.stock.changed", str(one(Stock).id)),
             ("catalog.stock.ran_out", str(one(Stock).id)),
         ]
-        assert Event.objects.filter(actor=f"user:{client.user.pk}").count() == 2
+        assert Event.objects.filter(actor=f"user:{client.user.pk}").count() == 3
         assert (one(Product).version, one(Variant).version) == (product.version, 1), "what was not edited stays"
 
 
