@@ -293,9 +293,11 @@ operator() { compose --profile operator run --rm --no-deps -T operator "$@"; }
 # --- The questions --------------------------------------------------------------------------------------
 
 ask() {
-  python3 - "http://127.0.0.1:$web_port" "$host" <<'PYTHON'
+  METRICS_TOKEN=$(sed -n 's/^METRICS_TOKEN=//p' "$work/env") python3 - "http://127.0.0.1:$web_port" "$host" <<'PYTHON'
 import json
+import os
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -305,18 +307,26 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def call(path, host, body=None):
     headers = {"Host": host, "Content-Type": "application/json"}
+    if path == "/metrics":
+        headers["Authorization"] = f"Bearer {os.environ['METRICS_TOKEN']}"
     request = urllib.request.Request(web + path, json.dumps(body).encode() if body else None, headers)
     try:
         with opener.open(request, timeout=20) as answer:
-            return answer.status, answer.read().decode()
+            return answer.status, compact(answer.read().decode())
     except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+        return error.code, compact(error.read().decode())
 
 
-def expect(title, path, host, body, status, part):
+def compact(text):
+    return json.dumps(json.loads(text), separators=(",", ":")) if text.startswith("{") else text
+
+
+def expect(title, path, host, body, status, part, patience=0):
+    deadline = time.monotonic() + patience
     found, text = call(path, host, body)
-    if text.startswith("{"):
-        text = json.dumps(json.loads(text), separators=(",", ":"))
+    while (found != status or part not in text) and time.monotonic() < deadline:
+        time.sleep(1)
+        found, text = call(path, host, body)
     print(f"    {title}: {found} {' '.join(text.split())[:160]}")
     if found != status or part not in text:
         sys.exit(f"containers: expected {status} with {part!r} from {path}")
@@ -327,6 +337,8 @@ expect("GET /health/live", "/health/live", "anywhere", None, 200, "ok")
 expect("GET /health/ready", "/health/ready", "anywhere", None, 200, "ok")
 expect(f"POST {query['query']} at {host}", "/graphql/", host, query, 200, '"data":{"shop":{"name":"The Shop"}}')
 expect("the same at nobody.localhost", "/graphql/", "nobody.localhost", query, 404, "TENANT_NOT_FOUND")
+expect("GET /health/workers", "/health/workers", "anywhere", None, 200, '"status":"ok"', patience=60)
+expect("GET /metrics", "/metrics", "anywhere", None, 200, 'commerce_workers{queue="bulk"} 1.0')
 expect("GET a style of the admin", "/static/admin/css/base.css", host, None, 200, "{")
 PYTHON
 }
@@ -342,6 +354,10 @@ inspect_promises() {
     [[ $name == relay || $name == webhooks ]] || forbidden="$forbidden|DATABASE_RELAY_URL"
     ! "$engine" exec "$id" env | grep -E "^($forbidden)=" || { echo "$name knows too much"; return 1; }
   done
+  for name in worker webhooks bulk relay beat; do
+    "$engine" exec "$(container "$name")" python -c "$ask_for_counts" ||
+      { echo "$name shows no counts at its port 9100"; return 1; }
+  done
   # shellcheck disable=SC2016  # the container's own variable
   "$engine" exec "$(container api)" sh -c 'touch "$MEDIA_ROOT/written" && rm "$MEDIA_ROOT/written"' ||
     { echo "api cannot write to MEDIA_ROOT"; return 1; }
@@ -352,6 +368,8 @@ inspect_promises() {
   echo "the standby has not the one tenant"
   return 1
 }
+
+ask_for_counts='from urllib.request import urlopen; urlopen("http://127.0.0.1:9100/metrics", timeout=5)'
 
 ask_standby() {
   "$engine" exec "$(container standby)" psql --host=/tmp --no-psqlrc --tuples-only --no-align --command="$1" commerce

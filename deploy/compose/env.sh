@@ -10,3 +10,4 @@ for name in ADMIN OWNER APP RELAY PLATFORM REPLICATION REDIS_CACHE REDIS_BROKER;
   printf '%s_PASSWORD=%s\n' "$name" "$(secret)"
 done
 printf 'SECRET_KEY=%s%s\n' "$(secret)" "$(secret)"
+printf 'METRICS_TOKEN=%s\n' "$(secret)"
