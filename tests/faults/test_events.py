@@ -2,11 +2,14 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.faults.conftest import Servers
 from tests.faults.events import rounds
 from tests.faults.events.cluster import TARGETS, Cluster
 
 
+@pytest.mark.timeout(600)  # a minute and a half on a machine of its own
 def test_killed_one_after_the_other_nothing_is_lost_doubled_or_out_of_order(servers: Servers, tmp_path):
     # As short as a lease may be, so that what a killed worker had is soon sent by the next.
     with Cluster(servers, tmp_path, more={"WEBHOOK_LEASE": "25"}).up() as cluster:
