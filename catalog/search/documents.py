@@ -1,7 +1,7 @@
 """Writing what products are found by."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -18,8 +18,13 @@ from commerce.db.topics import about, changed
 MOST_WORDS = 1_500
 MOST_RANKED = 120
 MOST_CODES = 50
-# The words at the beginning of a name weigh more than those that follow.
+# Part numbers of a product that it is found by, which does not take from its words.
+MOST_FOUND = 3_000
+# Bytes of the words that ranking looks at: they stay in the row, which must fit into a page.
+MOST_BYTES = 5_000
+# The words at the beginning of a name weigh more than those that follow, and those of descriptions nothing.
 BEGIN = 6
+_WEIGHTS = {"name": "B", "kinds": "C", "traits": "D", "rest": ""}
 # Values of so many words count more where they are all that was asked for.
 WHOLE = 2
 # The highest level of the samples, and the quality that raises a product by one.
@@ -158,33 +163,65 @@ def _parts(texts: Texts) -> list[list[Token]]:
 def _document(
     marks: Marks, texts: Texts, parts: Sequence[Sequence[Token]], known: Mapping[str, str | None]
 ) -> _Document:
-    codes = list(dict.fromkeys(filter(None, map(code, texts.codes))))
-    words = dict.fromkeys([*map(marks.code, codes), *(marks.level(n + 1) for n in range(_level(texts)))])
-    ranked: dict[str, list[str]] = {f"#{one}": ["1A"] for one in codes[:MOST_CODES]}
-    position = 0
-    for field, part in zip("ABCD", parts, strict=True):
-        for number, token in enumerate(part):
-            position += 1
-            weight = "B" if field == "A" and number >= BEGIN else "AC"[field == "B"] if field in "AB" else "D"
-            for term in token.terms:
-                stem = known.get(term, term) or (term if field == "A" else "")
-                if not stem:
-                    continue
-                words[marks.word(stem)] = None
-                if field != "D" and position <= MOST_RANKED:
-                    ranked.setdefault(stem, []).append(f"{position}{weight}")
-        position += 5  # nothing is near to what stands in another field
-        if len(words) > MOST_WORDS:
-            break
+    building = _Building(marks, known)
+    codes = list(dict.fromkeys(filter(None, map(code, texts.codes))))[:MOST_FOUND]
+    for number, one in enumerate(codes):
+        building.words[marks.code(one)] = None
+        if number < MOST_CODES:
+            building.rank(f"#{one}", "1A")
+    for level in range(_level(texts)):
+        building.words[marks.level(level + 1)] = None
+    building.most += len(building.words)
     for text in texts.kinds:
-        whole = whole_value(tokens(text), known)
-        if whole:
-            ranked.setdefault(whole, ["1A"])
-    return _Document(
-        texts,
-        " ".join(f"'{word}'" for word in list(words)[:MOST_WORDS]),
-        " ".join(f"'{stem}':{','.join(places)}" for stem, places in ranked.items() if stem),
-    )
+        building.rank(whole_value(tokens(text), known), "1A")
+    building.add(parts)
+    return _Document(texts, building.found, building.ranking)
+
+
+@dataclass(slots=True)
+class _Building:
+    """The words of one document as they are gathered, the heaviest first."""
+
+    marks: Marks
+    known: Mapping[str, str | None]
+    words: dict[str, None] = field(default_factory=dict)
+    ranked: dict[str, list[str]] = field(default_factory=dict)
+    room: int = MOST_BYTES
+    most: int = MOST_WORDS
+
+    def add(self, parts: Sequence[Sequence[Token]]) -> None:
+        """Add the words of name, kinds, traits and the rest."""
+        position = 0
+        for name, part in zip(("name", "kinds", "traits", "rest"), parts, strict=True):
+            for number, token in enumerate(part):
+                position += 1
+                weight = _WEIGHTS[name] if name != "name" or number >= BEGIN else "A"
+                place = f"{position}{weight}" if weight and position <= MOST_RANKED else ""
+                for term in token.terms:
+                    # A name may consist of stop words.
+                    self.add_word(self.known.get(term, term) or (term if name == "name" else ""), place)
+            position += 5  # nothing is near to what stands in another field
+
+    def add_word(self, stem: str, place: str) -> None:
+        if stem and len(self.words) < self.most:
+            self.words[self.marks.word(stem)] = None
+            if place:
+                self.rank(stem, place)
+
+    def rank(self, word: str, place: str) -> None:
+        if word and self.room > 0:
+            self.room -= 4 if word in self.ranked else len(word.encode()) + 12
+            self.ranked.setdefault(word, []).append(place)
+
+    @property
+    def found(self) -> str:
+        """The words by which the document is found, as a tsvector is written."""
+        return " ".join(f"'{word}'" for word in self.words)
+
+    @property
+    def ranking(self) -> str:
+        """The words that ranking looks at, as a tsvector is written."""
+        return " ".join(f"'{word}':{','.join(places)}" for word, places in self.ranked.items())
 
 
 def whole_value(words: Sequence[Token], known: Mapping[str, str | None]) -> str:

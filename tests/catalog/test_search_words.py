@@ -1,10 +1,13 @@
 """Words of texts and queries, and which of them were mistyped. No database."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.search.texts import rich_words
+from catalog.search import documents
+from catalog.search.texts import Texts, rich_words
 from catalog.search.vocabulary import PREFIX, distance, edits_allowed, fragments
 from catalog.search.words import LONGEST, code, fold, tokens, written
 
@@ -137,3 +140,16 @@ def test_a_word_with_two_errors_meets_the_word_that_is_meant(word, data):
 def test_the_entries_of_a_word_are_bounded_and_those_of_a_language_apart():
     assert len(fragments("en", "abcdefghijklmnopqrstuvwxyz", 2)) == 1 + PREFIX + PREFIX * (PREFIX - 1) // 2
     assert not fragments("en", "keyboard", 2) & fragments("nl", "keyboard", 2)
+
+
+def test_a_document_has_a_bounded_size_whatever_its_texts():
+    """The words for ranking stay in the row, which must fit into a page of 8 KB; part numbers take no words' place."""
+    texts = Texts(UUID(int=1), "xx", "-".join(f"part{i}" for i in range(3000)), [f"SKU{i:09}" for i in range(9000)])
+    texts.kinds = [f"{'w' * 39}{chr(97 + i % 26)}{i}" for i in range(5000)]
+    texts.rest = [" ".join(f"word{i}" for i in range(50_000))]
+    made = documents._document(documents.Marks("7xx"), texts, documents._parts(texts), {})
+    words = made.words.split(" ")
+    assert len(made.head.encode()) < 7_000
+    assert documents.MOST_WORDS < len(words) <= documents.MOST_WORDS + documents.MOST_FOUND + documents.HIGHEST
+    assert "'7xx.part0'" in words
+    assert "'7xx#sku000000000'" in words
