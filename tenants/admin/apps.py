@@ -39,8 +39,12 @@ class TokenInline(Tabular):
     """The tokens of an app: to look at and to revoke."""
 
     model = AppToken
-    fields = readonly_fields = ("name", "last_four", "created_at")
+    fields = readonly_fields = ("name", "last_four", "may", "created_at")
     ordering = ("created_at", "id")
+
+    @admin.display(description="May do")
+    def may(self, token: AppToken) -> str:
+        return ", ".join(token.scopes) or "All that the app may"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -137,10 +137,12 @@ def delete_app_token(*, token_id: UUID, granted_by: Collection[str] | None = Non
 
 
 def rotate_app_tokens(*, app_id: UUID, granted_by: Collection[str] | None = None, actor: str = "") -> NewToken:
-    """Forget all tokens of an app and return a new one. Raises DomainError."""
+    """Forget all tokens of an app and return a new one, which may do what one of them might. Raises DomainError."""
     app = lock_app(app_id, granted_by)
+    held: list[list[str]] = list(app.tokens.values_list("scopes", flat=True))
+    scopes = {scope for scopes in held for scope in scopes} if all(held) else set()
     app.tokens.all().delete()
-    return create_app_token(app_id=app_id, granted_by=granted_by, actor=actor)
+    return create_app_token(app_id=app_id, scopes=scopes, granted_by=granted_by, actor=actor)
 
 
 def set_app_active(*, app_id: UUID, is_active: bool, granted_by: Collection[str] | None = None, actor: str = "") -> App:

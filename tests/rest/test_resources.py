@@ -4,6 +4,7 @@ from contextlib import closing
 
 import orjson
 import pytest
+from django.db import connections
 
 from catalog.models import AttributeValue, Product, ProductPublication, ProductValue
 from commerce.db.scope import tenant_scope
@@ -315,3 +316,23 @@ def test_the_document_and_its_page_need_no_key(client_for, tenant):
             address = line.split('"')[3] if "stylesheet" in line else line.split('"')[1]
             with closing(client.get(address)) as file:
                 assert file.status_code == 200, address
+
+
+def test_a_write_that_another_was_in_the_way_of_is_done_again(office, tenant, shirt, monkeypatch):
+    """Of two transactions that wait for each other PostgreSQL ends one, and nothing of it has happened."""
+    from catalog import operations
+
+    save_many, met = operations.save_many, []
+
+    def deadlocked(instances, **options):
+        save_many(instances, **options)
+        if not met:
+            met.append(instances)
+            with connections["default"].cursor() as cursor:
+                cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$")
+
+    monkeypatch.setattr(operations, "save_many", deadlocked)
+    made = office("POST", "products", body(), Idempotency_Key="k-1")
+    assert (made.status_code, len(met)) == (201, 1)
+    with tenant_scope(tenant.id):
+        assert Product.objects.count() == 1
