@@ -27,6 +27,7 @@ FIRST = 2
 MOST_TOKENS = 10
 # Part numbers are found by so many of their first characters.
 SHORTEST_CODE = 3
+SHORTEST_DIGITS = 5
 # A word that so many documents have is none that was mistyped, unless another one is far more frequent.
 ENOUGH = 3
 FAR_MORE = 20
@@ -77,7 +78,7 @@ def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
 
     `is_begun`: they are still typing, so that the last word may go on.
 
-    Two statements; where few are found, up to nine more.
+    Two statements; where few are found, up to eight more.
     """
     typed = tokens(text[:500])[:MOST_TOKENS]
     if not typed:
@@ -116,7 +117,7 @@ class _Maker:
     def _codes(self, token: Token) -> str:
         """Return the part number that a token may begin: any word that stands alone, beside others what has digits."""
         typed = code(token.text)
-        is_likely = len(self.tokens) == 1 or any(letter.isdigit() for letter in typed)
+        is_likely = len(self.tokens) == 1 or any(map(str.isdigit, typed))
         return typed if is_likely and len(typed) >= SHORTEST_CODE else ""
 
     def _groups(self) -> list[str]:
@@ -125,7 +126,7 @@ class _Maker:
         for ways, typed in zip(self.ways, self.codes, strict=True):
             parts = [_every(_quoted(self.marks.word(stem)) for stem in way) for way in ways]
             if typed:
-                parts.append(f"{_quoted(self.marks.code(typed))}:*")
+                parts.append(_begins(self.marks.code(typed), typed))
             groups.append(parts)
         if self.begun:
             groups[-1].append(f"{_quoted(self.marks.word(self.begun))}:*")
@@ -158,7 +159,7 @@ class _Maker:
             found=found,
             ranked=tuple(self._ranked()),
             named=" & ".join(named),
-            coded=_any(f"{_quoted(f'#{typed}')}:*" for typed in dict.fromkeys(codes)) if codes else _NOTHING,
+            coded=_any(_begins(f"#{typed}", typed) for typed in codes) if codes else _NOTHING,
             level=_quoted(self.marks.level(level)) if level else "",
         )
 
@@ -185,26 +186,32 @@ class _Maker:
             " FROM unnest(%s::text[]) WITH ORDINALITY AS q(text, n) ORDER BY q.n",
             [self._groups()],
         )
-        typed = vocabulary.known_words(self.language, [token.text for token in self.tokens])
+        known = vocabulary.known_words(self.language, [token.text for token in self.tokens])
         added = False
-        for number, (_, count) in enumerate(counts):
-            if count < ENOUGH or (self.tokens[number].is_word and self.tokens[number].text not in typed):
-                added |= self._mend_one(number, count)
+        rare = {
+            token.text: FAR_MORE * count
+            for token, (_, count) in zip(self.tokens, counts, strict=True)
+            if count < ENOUGH or (token.is_word and token.text not in known)
+        }
+        meant = vocabulary.list_meant(self.language, rare)
+        stems = ask_stems(self.language, {word for words in meant.values() for word in words})
+        for ways, token in zip(self.ways, self.tokens, strict=True):
+            found = [(stem,) for word in meant.get(token.text, ()) if (stem := stems[word])]
+            ways += found
+            added |= bool(found)
+        last = self.tokens[-1].text
+        if not counts[-1][1] and not meant.get(last) and len(last) >= SHORTEST_CODE:
+            self.begun, added = last, True
         return added
-
-    def _mend_one(self, number: int, count: int) -> bool:
-        typed = self.tokens[number].text
-        words = vocabulary.meant(self.language, typed, at_least=FAR_MORE * count)
-        known = ask_stems(self.language, words)
-        found = [(stem,) for word in words if (stem := known[word])]
-        self.ways[number] += found
-        if not count and not found and number == len(self.tokens) - 1 and len(typed) >= SHORTEST_CODE:
-            self.begun = typed
-        return bool(found or self.begun)
 
 
 def _quoted(word: str) -> str:
     return f"'{word}'"  # words have no quotes in them
+
+
+def _begins(word: str, typed: str) -> str:
+    """Return the condition that a part number begins as it was typed; few digits would be the beginning of too many."""
+    return f"{_quoted(word)}:*" if len(typed) >= SHORTEST_DIGITS or not typed.isdigit() else _quoted(word)
 
 
 def _every(parts: Iterable[str]) -> str:

@@ -22,8 +22,8 @@ from commerce.db.topics import about, changed
 PREFIX = 7
 SHORTEST = 4
 LONGEST = 30
-# Longer than this many candidates, the list of what may be meant is cut: they all share a fragment, and few are near.
-MOST_CANDIDATES = 200
+# So many entries are looked at for each mistyped word.
+MOST_CANDIDATES = 500
 # How far documents are counted: from there on a word is simply frequent.
 FREQUENT = 1000
 # So many words at most stand for a mistyped one.
@@ -40,7 +40,7 @@ INSERT INTO catalog_searchtypo (tenant_id, fragment, word)
 SELECT current_tenant(), * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT DO NOTHING
 """
 _MEANT = """
-SELECT DISTINCT t.word FROM catalog_searchtypo t WHERE t.fragment = ANY(%s) LIMIT %s
+SELECT t.fragment, t.word FROM catalog_searchtypo t WHERE t.fragment = ANY(%s) LIMIT %s
 """
 _COUNT = """
 SELECT w.word, w.documents FROM catalog_searchword w WHERE w.language = %s AND w.word = ANY(%s)
@@ -152,23 +152,38 @@ def recount(language: str, words: Sequence[str], queries: Sequence[str], most: i
         cursor.execute(_RECOUNT, [language, most, list(words), list(queries), language, language])  # tells
 
 
-def meant(language: str, word: str, *, at_least: int = 0) -> list[str]:
-    """Return the words of the shop, in so many documents at least, that somebody may mean who typed this one.
+def list_meant(language: str, typed: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the words of the shop that somebody may mean who typed these, the likeliest first.
 
-    The likeliest first; all have the same number of errors. Two statements, or none where no typing error is forgiven.
+    `typed` says for each in how many documents what is meant must be at least. What is returned for one has the same
+    number of errors each. Two statements, or none where no typing error is forgiven.
     """
-    if not edits_allowed(word):
-        return []
+    entries = {word: _entries_of_typed(language, word) for word in typed if edits_allowed(word)}
+    if not entries:
+        return {}
+    every = set().union(*entries.values())
+    found = fetch(_MEANT, [list(every), MOST_CANDIDATES * len(entries)])
+    near = {word: _near(word, {one for entry, one in found if entry in own}) for word, own in entries.items()}
+    counts = known_words(language, {one for candidates in near.values() for one in candidates})
+    return {word: _likeliest(word, near[word], counts, typed[word]) for word in entries}
+
+
+def _entries_of_typed(language: str, word: str) -> set[int]:
     # A word of eight letters that lacks two has six.
-    found = fetch(_MEANT, [list(fragments(language, word, 2 if len(word) > PREFIX - 2 else 1)), MOST_CANDIDATES])
-    near = {}
-    for (candidate,) in found:
+    return fragments(language, word, 2 if len(word) > PREFIX - 2 else 1)
+
+
+def _near(word: str, candidates: Iterable[str]) -> dict[str, int]:
+    """Return the candidates that are not too far from a word, with how far."""
+    found = {}
+    for candidate in candidates:
         forgiven = edits_allowed(candidate)
         if 0 < (far := distance(word, candidate, forgiven)) <= forgiven:
-            near[candidate] = far
-    if not near:
-        return []
-    counts: dict[str, int] = dict(fetch(_COUNT, [language, list(near)]))
+            found[candidate] = far
+    return found
+
+
+def _likeliest(word: str, near: Mapping[str, int], counts: Mapping[str, int], at_least: int) -> list[str]:
     often = [one for one in near if counts.get(one, 0) >= max(at_least, 1)]
     ordered = sorted(often, key=lambda one: (near[one], one[0] != word[0], -counts[one], one))
     return [one for one in ordered if near[one] == near[ordered[0]]][:MOST_MEANT]

@@ -14,6 +14,7 @@ from catalog.search import documents, pending, query, status
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from tenants.models import Channel
+from tests.catalog import import_kit
 from tests.factories import catalog as make
 from tests.factories.tenants import make_channel, open_shop
 
@@ -410,6 +411,24 @@ def test_writing_what_is_written_changes_nothing(tenant):
         before = SearchDocument.objects.extra(select={"at": "xmin::text"}).values_list("at", flat=True)[0]
         documents.write_documents([product.id])
         assert SearchDocument.objects.extra(select={"at": "xmin::text"}).values_list("at", flat=True)[0] == before
+
+
+def test_an_import_has_the_documents_follow_that_it_has_new_words_for(hits, tenant, tmp_path):
+    def told():
+        return import_kit.fetch(tenant, "SELECT count(*) FROM outbox_event WHERE type = 'search.due'")[0][0]
+
+    def load(**changes):
+        rows = [{**import_kit.ROWS[0], **changes}, *import_kit.ROWS[1:]]
+        assert import_kit.run(tenant, import_kit.write_csv(tmp_path / "products.csv", rows)).code == 0
+
+    load()
+    assert told() == 1
+    load(price="77.00", stock="3")
+    assert told() == 1, "prices and stock have no words"
+    load(name="Completely other")
+    assert told() == 2
+    settle(tenant)
+    assert hits(tenant, "completely other") == ["Completely other"]
 
 
 def test_a_rebuild_finds_what_was_never_told_and_forgets_words_that_are_gone(hits, tenant):
