@@ -22,11 +22,13 @@ _NOW = f"l.channel_id = {_CHANNEL} AND l.valid_from <= now() AND l.valid_to > no
 _LISTING = f"""CROSS JOIN LATERAL (
   SELECT * FROM catalog_listing l WHERE l.product_id = {{}} AND {_NOW} AND l.is_visible LIMIT 1) l"""
 _SHOWN = "p.id, p.name, p.slug, c.id, c.name, c.slug, l.on_sale, l.price_min, l.price_max, l.currency, m.file, m.alt"
-_WITH_PRODUCT = """
+_SMALLER = """(SELECT t.name FROM catalog_thumbnail t
+    WHERE t.source = m.file AND t.size = {} AND t.format = 'ORIGINAL' LIMIT 1)"""
+_WITH_PRODUCT = f"""
 CROSS JOIN LATERAL (SELECT * FROM catalog_product p WHERE p.id = l.product_id LIMIT 1) p
 LEFT JOIN LATERAL (SELECT * FROM catalog_category c WHERE c.id = p.category_id LIMIT 1) c ON true
 LEFT JOIN LATERAL (
-  SELECT m.file, m.alt FROM catalog_media m WHERE m.product_id = p.id AND m.type = 'IMAGE'
+  SELECT {_SMALLER.format(256)} AS file, m.alt FROM catalog_media m WHERE m.product_id = p.id AND m.type = 'IMAGE'
   ORDER BY m.position, m.id LIMIT 1) m ON true"""
 _COUNT = f"(SELECT count(*) FROM catalog_listing l WHERE {_NOW} AND l.is_visible)"
 
@@ -58,7 +60,7 @@ _SEARCH = f"""SELECT NULL, {_SHOWN} FROM (
   {_LISTING.format("found.id")} ORDER BY l.rank DESC, l.product_id DESC LIMIT {PAGE + 1}) l {_WITH_PRODUCT}"""
 _PRODUCT = f"""
 SELECT {_SHOWN}, p.description, p.seo_title, p.seo_description, l.is_purchasable AND l.in_stock,
-  (SELECT json_agg(json_build_array(m.file, m.alt, m.type) ORDER BY m.position, m.id)::text
+  (SELECT json_agg(json_build_array({_SMALLER.format(1024)}, m.alt, m.type) ORDER BY m.position, m.id)::text
    FROM catalog_media m WHERE m.product_id = p.id),
   (SELECT json_agg(json_build_array(a.id, a.slug, a.name, v.id, v.slug, v.name) ORDER BY ta.position)::text
    FROM (SELECT * FROM catalog_productvalue held WHERE held.product_id = p.id OFFSET 0) held
@@ -144,14 +146,16 @@ def _product(asked: dict[str, Any], root: str) -> dict[str, Any]:
     found = fetch(_PRODUCT, [asked["slug"]])[0]
     *row, description, seo_title, seo_description, available, media, values, variants = found
     card = _card(tuple(row), root)
+    pictures = [{"url": root + file, "alt": alt, "type": kind} for file, alt, kind in orjson.loads(media)]
     return {
         "product": {
             **card,
             "description": orjson.dumps(orjson.loads(description)).decode(),
+            "thumbnail": {name: pictures[0][name] for name in ("url", "alt")},
             "seoTitle": seo_title or None,
             "seoDescription": seo_description or None,
             "isAvailable": available,
-            "media": [{"url": root + file, "alt": alt, "type": kind} for file, alt, kind in orjson.loads(media)],
+            "media": pictures,
             "attributes": [
                 {
                     "attribute": {"id": _id("Attribute", key), "slug": slug, "name": name},

@@ -10,7 +10,7 @@ from uuid import UUID
 from catalog.values import editorjs
 from tests.bench import facts
 from tests.bench.facts import CATEGORIES, US, Facts, Product, make_id
-from tests.bench.rows import media_file, name_key
+from tests.bench.rows import name_key, thumbnail_file
 
 PAGE = 24
 PAGES = 20
@@ -105,8 +105,8 @@ def _category(shop: Shop, number: int) -> dict[str, Any]:
     return {"id": shop.id("category", number, "Category"), "name": category.name, "slug": category.slug}
 
 
-def _picture(shop: Shop, product: Product, position: int) -> dict[str, Any]:
-    url = f"http://{shop.host}/media/{shop.public_id}/{media_file(product, position)}"
+def _picture(shop: Shop, product: Product, position: int, size: int) -> dict[str, Any]:
+    url = f"http://{shop.host}/media/{shop.public_id}/{thumbnail_file(product, position, size)}"
     return {"url": url, "alt": product.name}
 
 
@@ -116,7 +116,7 @@ def _card(shop: Shop, product: Product) -> dict[str, Any]:
         "name": product.name,
         "slug": product.slug,
         "category": _category(shop, product.category),
-        "thumbnail": _picture(shop, product, 0),
+        "thumbnail": _picture(shop, product, 0, 256),
         "pricing": _pricing(product),
     }
 
@@ -243,7 +243,7 @@ def _one_product(shop: Shop, product: Product) -> Ask:
 
 
 def _product(shop: Shop, product: Product) -> dict[str, Any]:
-    pictures = [_picture(shop, product, position) for position in range(product.media)]
+    pictures = [_picture(shop, product, position, 1024) for position in range(product.media)]
     held = [(facts.BRAND, product.brand), (facts.COLOUR, product.colour), (facts.WEIGHT, product.weight)]
     return {
         **_card(shop, product),

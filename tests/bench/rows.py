@@ -16,6 +16,8 @@ from tests.bench import facts
 from tests.bench.facts import MARKETS, PARTS, Facts, Market, Product, id_prefix
 
 Rows = Iterator[tuple[Any, ...]]
+# The sizes that lists and pages ask for, in pixels, which have been made of every picture.
+THUMBNAILS = (256, 1024)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,18 @@ def _media(product: Product) -> Rows:
 def media_file(product: Product, position: int) -> str:
     """Return the stored name of a picture."""
     return f"products/{product.slug}-{position}.jpg"
+
+
+def _thumbnails(product: Product) -> Rows:
+    for position in range(product.media):
+        for size in THUMBNAILS:
+            source = media_file(product, position)
+            yield source, size, "ORIGINAL", thumbnail_file(product, position, size), facts.OPENED_AT
+
+
+def thumbnail_file(product: Product, position: int, size: int) -> str:
+    """Return the stored name of a picture made smaller."""
+    return f"thumbnails/{product.slug}-{position}_{size}.jpg"
 
 
 def _collection_product(product: Product) -> Rows:
@@ -325,6 +339,11 @@ TABLES = (
         models.Media,
         {"id": "id media", "product_id": "id product", "alt": "text", "file": "text", "position": "integer"},
         _of_products(_media),
+    ),
+    Table(
+        models.Thumbnail,
+        {"source": "text", "size": "integer", "format": "text", "name": "text", "claimed_at": "timestamptz"},
+        _of_products(_thumbnails),
     ),
     Table(
         models.CollectionProduct,
