@@ -4,6 +4,7 @@ Few products are written at once, in the transaction of their change. Many, and 
 attribute or value, are noted in that transaction, and a worker is told by an event of the same transaction.
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,6 +16,8 @@ from catalog.search.documents import write_documents
 from commerce import outbox
 from commerce.db.models import new_id
 from commerce.db.scope import current_scope, current_tenant_id
+
+logger = logging.getLogger(__name__)
 
 # The event that tells of pending work. Its object is the tenant's search as a whole.
 DUE = "search.due"
@@ -104,7 +107,10 @@ def write_some(*, at_most: int = BATCH) -> int | None:
 
 def products_of(cursor: Any, kind: str, keys: Iterable[UUID]) -> list[UUID]:
     """Return the products whose documents have words of objects of a kind."""
-    sql = _PRODUCTS_OF[kind]
+    sql = _PRODUCTS_OF.get(kind)
+    if sql is None:
+        logger.warning("Documents do not depend on a %s.", kind)  # noted by other code than this
+        return []
     cursor.execute(sql, {"ids": list(keys)} if "%(ids)s" in sql else [list(keys)])
     return [row[0] for row in cursor.fetchall()]
 
