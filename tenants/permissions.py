@@ -63,12 +63,27 @@ GRANTS: dict[str, tuple[str, ...]] = {
 # Dialect permission → models that its holder may look at besides, as their own pages refer to them. Of the jobs each
 # sees those that are started with that permission (`jobs.start`).
 VIEWS: dict[str, tuple[str, ...]] = {
-    "MANAGE_PRODUCTS": ("catalog.producttype", "catalog.attribute", "catalog.attributevalue", "jobs.job"),
+    "MANAGE_PRODUCTS": (
+        "catalog.producttype",
+        "catalog.attribute",
+        "catalog.attributevalue",
+        "catalog.page",
+        "jobs.job",
+    ),
     "MANAGE_APPS": ("jobs.job",),
     "MANAGE_SETTINGS": ("jobs.job",),
-    "MANAGE_PAGES": ("catalog.pagetype", "catalog.attribute", "catalog.attributevalue"),
+    "MANAGE_PAGES": (
+        "catalog.pagetype",
+        "catalog.attribute",
+        "catalog.attributevalue",
+        "catalog.product",
+        "catalog.variant",
+        "catalog.category",
+        "catalog.collection",
+    ),
     "MANAGE_MENUS": ("catalog.category", "catalog.collection", "catalog.page"),
 }
+
 
 def admin_permissions(codes: list[str]) -> frozenset[str]:
     """Return the admin's names ("catalog.change_product") that these dialect permissions grant."""

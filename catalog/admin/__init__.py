@@ -3,6 +3,8 @@
 from catalog.admin.attributes import AttributeAdmin, AttributeValueAdmin, ProductTypeAdmin
 from catalog.admin.channels import order_names_anew
 from catalog.admin.groups import CategoryAdmin, CollectionAdmin, CollectionProductAdmin
+from catalog.admin.menus import MenuAdmin, MenuItemAdmin
+from catalog.admin.pages import PageAdmin, PageTypeAdmin
 from catalog.admin.products import ProductAdmin, VariantAdmin
 from catalog.admin.stock import StockAdmin, WarehouseAdmin
 from catalog.admin.translations import TranslationAdmin
@@ -13,6 +15,10 @@ __all__ = [
     "CategoryAdmin",
     "CollectionAdmin",
     "CollectionProductAdmin",
+    "MenuAdmin",
+    "MenuItemAdmin",
+    "PageAdmin",
+    "PageTypeAdmin",
     "ProductAdmin",
     "ProductTypeAdmin",
     "StockAdmin",

@@ -1,4 +1,4 @@
-"""The attribute values of a product or variant: a form field per attribute of its type, by input type."""
+"""The attribute values of a product, variant or page: a form field per attribute of its type, by input type."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +17,20 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from catalog.admin.fields import RichTextField
-from catalog.models import Attribute, AttributeValue, ProductTypeAttribute, ProductValue, VariantValue
+from catalog.models import (
+    Attribute,
+    AttributeValue,
+    MenuItem,
+    Page,
+    PageTypeAttribute,
+    PageValue,
+    Product,
+    ProductTypeAttribute,
+    ProductValue,
+    Stock,
+    Variant,
+    VariantValue,
+)
 from catalog.values import choice_slug, parse_value
 from commerce.errors import DomainError
 from tenants.admin.base import is_uuid
@@ -27,7 +40,7 @@ InputType = Attribute.InputType
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """An attribute that a product (or a variant) may have values of, and those that it has."""
+    """An attribute that a product, variant or page may have values of, and those that it has."""
 
     attribute: Attribute
     values: tuple[AttributeValue, ...]
@@ -42,6 +55,8 @@ class Assigned:
         """What the form field shows at first."""
         if self.attribute.input_type == InputType.MULTISELECT:
             return [value.id for value in self.values]
+        if self.attribute.input_type == InputType.REFERENCE and self.attribute.entity_type:
+            return [value.reference_id for value in self.values]
         if not self.values:
             return None
         value = self.values[0]
@@ -63,24 +78,32 @@ class Assigned:
         if isinstance(cleaned, AttributeValue):
             return [_raw_choice(cleaned)]
         if isinstance(cleaned, models.QuerySet):
-            return [_raw_choice(value) for value in cleaned]
+            is_choice = cleaned.model is AttributeValue
+            return [_raw_choice(value) if is_choice else value for value in cleaned]
         return [cleaned]
 
 
-def list_assigned(owner: Any, product_type_id: UUID) -> list[Assigned]:
-    """Return the attributes of a product's or variant's type with the owner's values: two statements."""
-    on_variants = hasattr(owner, "product_id")
-    rows: Any = (
-        VariantValue.objects.filter(variant=owner) if on_variants else ProductValue.objects.filter(product=owner)
-    )
+def list_assigned(owner: Any, type_id: UUID) -> list[Assigned]:
+    """Return the attributes of a product's, variant's or page's type with the owner's values: two statements."""
+    rows, having = _held(owner, type_id)
     held: dict[UUID, list[AttributeValue]] = {}
     for row in rows.select_related("value").order_by("position", "value_id"):
         held.setdefault(row.value.attribute_id, []).append(row.value)
-    having = ProductTypeAttribute.objects.filter(product_type_id=product_type_id, on_variants=on_variants)
     return [
         Assigned(row.attribute, tuple(held.get(row.attribute_id, ())))
         for row in having.select_related("attribute").order_by("position", "attribute__name")
     ]
+
+
+def _held(owner: Any, type_id: UUID) -> tuple[Any, Any]:
+    """Return the values of an object, and what its type has."""
+    if isinstance(owner, Page):
+        return PageValue.objects.filter(page=owner), PageTypeAttribute.objects.filter(page_type_id=type_id)
+    on_variants = isinstance(owner, Variant)
+    rows: Any = (
+        VariantValue.objects.filter(variant=owner) if on_variants else ProductValue.objects.filter(product=owner)
+    )
+    return rows, ProductTypeAttribute.objects.filter(product_type_id=type_id, on_variants=on_variants)
 
 
 def changed_values(assigned: Iterable[Assigned], form: Any) -> dict[str, list[Any]]:
@@ -96,6 +119,8 @@ def check_values(assigned: Iterable[Assigned], form: Any) -> None:
     """Add an error at each field whose value does not fit its attribute."""
     for one in assigned:
         if one.name not in form.changed_data or one.name not in form.cleaned_data:
+            continue
+        if one.attribute.input_type in _REFERENCES:
             continue
         try:
             for raw in one.raws(form.cleaned_data[one.name]):
@@ -168,8 +193,31 @@ def _choices(assigned: Assigned) -> forms.Field:
     return _ValueChoices(values, widget=_ValueSelectMultiple(assigned))
 
 
+def _reference(assigned: Assigned) -> forms.Field:
+    """Return a choice of the objects that the attribute may refer to; what refers to anything comes by the API."""
+    kind = assigned.attribute.entity_type
+    if not kind:
+        return _unsupported(assigned)
+    looked_up: Any = _REFERRING[kind]
+    objects = looked_up.related_model._default_manager.all()
+    if assigned.attribute.input_type == InputType.REFERENCE:
+        return forms.ModelMultipleChoiceField(objects, widget=_ObjectSelectMultiple(looked_up, admin.site))
+    return forms.ModelChoiceField(objects, widget=_ObjectSelect(looked_up, admin.site))
+
+
+class _ObjectSelect(AutocompleteSelect):
+    """A choice among objects that shows a page again which was sent with nonsense."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if is_uuid(one)], attrs)
+
+
+class _ObjectSelectMultiple(_ObjectSelect, AutocompleteSelectMultiple):
+    pass
+
+
 def _unsupported(assigned: Assigned) -> forms.Field:
-    """Files and references come by the API."""
+    """Files come by the API."""
     return forms.CharField(disabled=True, help_text="Set by the API.")
 
 
@@ -185,10 +233,22 @@ _FIELDS: dict[str, Callable[[Assigned], forms.Field]] = {
     InputType.RICH_TEXT: lambda _: RichTextField(),
     InputType.DATE: lambda _: forms.DateField(widget=AdminDateWidget),
     InputType.DATE_TIME: lambda _: forms.SplitDateTimeField(widget=AdminSplitDateTime),
+    InputType.REFERENCE: _reference,
+    InputType.SINGLE_REFERENCE: _reference,
+}
+_REFERENCES = frozenset({InputType.REFERENCE, InputType.SINGLE_REFERENCE})
+# Kind of what is referred to → any foreign key to it, by which Django's autocompletion looks it up.
+_REFERRING: dict[str, Any] = {
+    Attribute.EntityType.PRODUCT: Variant._meta.get_field("product"),
+    Attribute.EntityType.PRODUCT_VARIANT: Stock._meta.get_field("variant"),
+    Attribute.EntityType.CATEGORY: Product._meta.get_field("category"),
+    Attribute.EntityType.COLLECTION: MenuItem._meta.get_field("collection"),
+    Attribute.EntityType.PAGE: MenuItem._meta.get_field("page"),
 }
 _COLUMNS: dict[str, str] = {
     InputType.DROPDOWN: "id",
     InputType.SWATCH: "id",
+    InputType.SINGLE_REFERENCE: "reference_id",
     InputType.NUMERIC: "numeric",
     InputType.BOOLEAN: "boolean",
     InputType.PLAIN_TEXT: "plain_text",

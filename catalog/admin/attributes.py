@@ -90,7 +90,7 @@ class AttributeAdmin(CatalogAdmin):
     ordering = ("name",)
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
-        (None, {"fields": ("name", "slug", "kind", "input_type", "unit", "value_required")}),
+        (None, {"fields": ("name", "slug", "kind", "input_type", "entity_type", "unit", "value_required")}),
         (
             "Storefront",
             {
@@ -111,7 +111,7 @@ class AttributeAdmin(CatalogAdmin):
         """An attribute keeps its input type: its values are of it."""
         if obj is None:
             return ()
-        return ("kind", "input_type", *(() if self._shows_values(obj) else ("values_list",)))
+        return ("kind", "input_type", "entity_type", *(() if self._shows_values(obj) else ("values_list",)))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)

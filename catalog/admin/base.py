@@ -60,7 +60,7 @@ def actor(request: HttpRequest) -> str:
 def field_for(db_field: Any) -> forms.Field | None:
     """Return the form field of a column that has one of ours: rich text, metadata, pictures."""
     if isinstance(db_field, models.JSONField):
-        if db_field.name in ("description", "rich_text"):
+        if db_field.name in ("content", "description", "rich_text"):
             return RichTextField()
         if db_field.name in ("metadata", "private_metadata"):
             return MetadataField()

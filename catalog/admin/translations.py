@@ -12,7 +12,17 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from catalog.admin.base import CatalogAdmin, CatalogStacked, TenantForm
-from catalog.models import Attribute, AttributeValue, Category, Collection, Product, Translation, Variant
+from catalog.models import (
+    Attribute,
+    AttributeValue,
+    Category,
+    Collection,
+    MenuItem,
+    Page,
+    Product,
+    Translation,
+    Variant,
+)
 from commerce.errors import DomainError
 from tenants.admin.base import GoneRows
 from tenants.operations import clean_language
@@ -24,6 +34,8 @@ KINDS: dict[str, type[Model]] = {
     "Collection": Collection,
     "Attribute": Attribute,
     "AttributeValue": AttributeValue,
+    "Page": Page,
+    "MenuItem": MenuItem,
 }
 WORDS = ("name", "slug", "description", "seo_title", "seo_description", "plain_text", "rich_text")
 

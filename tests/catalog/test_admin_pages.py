@@ -44,7 +44,8 @@ def objects_of(shop, model):
 def test_nothing_but_tenants_models_is_registered():
     assert all(is_tenant_owned(model) for model in MODELS)
     assert [
-        *("attribute", "attributevalue", "category", "collection", "collectionproduct", "product", "producttype"),
+        *("attribute", "attributevalue", "category", "collection", "collectionproduct", "menu", "menuitem", "page"),
+        *("pagetype", "product", "producttype"),
         *("stock", "translation", "variant", "warehouse", "job", "app", "appinstallation", "channel"),
         *("permissiongroup", "user", "delivery", "webhook"),
     ] == NAMES
@@ -136,7 +137,7 @@ TYPES = {"attribute", "attributevalue", "producttype"}
     ("permissions", "editable", "visible"),
     [
         ([], set(), set()),
-        (["MANAGE_PRODUCTS"], PRODUCTS, TYPES | {"job"}),
+        (["MANAGE_PRODUCTS"], PRODUCTS, TYPES | {"job", "page"}),
         (["MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES"], TYPES, set()),
         (["MANAGE_TRANSLATIONS"], {"translation"}, set()),
         (["MANAGE_CHANNELS"], {"channel"}, set()),

@@ -17,6 +17,7 @@ from tests.factories.tenants import Shop, make_staff
 START = datetime.now(UTC)
 # What no metadata tells: values that a CHECK or a format asks for. Model label → {field: value}.
 VALUES: dict[str, dict[str, Any]] = {
+    "catalog.MenuItem": {"category": None, "collection": None, "page": None, "level": 0},
     "outbox.Event": {"status": "done", "finished_at": START},
     "jobs.Job": {"permission": "MANAGE_PRODUCTS"},
     "webhooks.Delivery": {"status": "delivered", "finished_at": START},
