@@ -14,11 +14,11 @@ from django.db import connections, models
 from catalog.models import Media, Product, Stock, Translation, Variant, VariantPrice
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
-from catalog.operations.objects import event_of
+from catalog.operations.objects import event_of, metadata
 from catalog.operations.stock import turns
 from catalog.search import following
 from commerce import outbox
-from commerce.db.models import TenantModel
+from commerce.db.models import TenantModel, WithMetadata
 from commerce.db.scope import current_scope
 from commerce.db.topics import about_objects, objects_of
 
@@ -77,6 +77,7 @@ def save_many(
     new = [instance for instance in instances if instance._state.adding]
     old = [instance for instance in instances if not instance._state.adding]
     before = _free_pieces(old) if model is Stock else {}
+    pairs = _metadata_of(model, old)
     with about_objects(_objects(instances)):
         if new:
             model._default_manager.bulk_create(new)
@@ -85,6 +86,8 @@ def save_many(
     if then is not None:
         then()
     events = [event_of(one, "created", actor) for one in new] + [event_of(one, "updated", actor) for one in old]
+    with_other_pairs = [one for one in old if one.id in pairs and pairs[one.id] != metadata(one)]
+    events += [event_of(one, "metadata_updated", actor) for one in with_other_pairs]
     outbox.publish_many([*events, *(turns(instances, before, actor) if model is Stock else ())])
     # Foreign keys are checked at commit otherwise, when nobody is left to tell.
     _execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
@@ -96,6 +99,15 @@ def save_many(
 def _free_pieces(stocks: Iterable[Any]) -> dict[UUID, int]:
     """Return the free pieces of stock rows, by id, as they are in the database."""
     return {stock.id: stock.free for stock in Stock.objects.filter(id__in=[stock.id for stock in stocks])}
+
+
+def _metadata_of(model: type[models.Model], instances: Sequence[TenantModel]) -> dict[UUID, tuple[Any, Any]]:
+    """Return the metadata of objects that have any, by id, as it is in the database."""
+    if not instances or not issubclass(model, WithMetadata):
+        return {}
+    manager: Any = model._default_manager
+    rows = manager.filter(id__in=[one.id for one in instances])
+    return {id_: (public, private) for id_, public, private in rows.values_list("id", "metadata", "private_metadata")}
 
 
 def _update(model: type[TenantModel], instances: Sequence[TenantModel], now: datetime) -> None:

@@ -189,11 +189,12 @@ def _publish_besides(instance: models.Model, old: models.Model | None, actor: st
     if isinstance(instance, Stock):
         before = {old.id: old.free} if isinstance(old, Stock) else {}
         outbox.publish_many(turns([instance], before, actor))
-    elif isinstance(instance, _WITH_METADATA) and old is not None and _metadata(old) != _metadata(instance):
+    elif isinstance(instance, _WITH_METADATA) and old is not None and metadata(old) != metadata(instance):
         outbox.publish_many([event_of(instance, "metadata_updated", actor)])
 
 
-def _metadata(instance: Any) -> tuple[Any, Any]:
+def metadata(instance: Any) -> tuple[Any, Any]:
+    """Return the public and the private pairs of an object."""
     return instance.metadata, instance.private_metadata
 
 

@@ -54,6 +54,41 @@ def test_rows_are_made_changed_and_left_as_they_are(office, tenant, shirt):
     assert sorted(told) == ["catalog.product.created"] * 5 + ["catalog.product.updated"] * 2
 
 
+def test_other_metadata_is_an_event_of_its_own(office, tenant, shirt):
+    rows = rows_of(2, metadata={"season": "winter"})
+    office("POST", "products/bulk", {"rows": rows})
+    rows[1]["metadata"] = {"season": "summer"}
+    made = office("POST", "products/bulk", {"rows": rows}).data["results"]
+    with tenant_scope(tenant.id):
+        told = Event.objects.filter(type="catalog.product.metadata_updated").values_list("object_id", flat=True)
+        assert [str(id_) for id_ in told] == [made[1]["id"]]
+
+
+def test_what_shops_show_follows_a_batch(office, tenant, shirt, graphql):
+    """Answers that were kept are outdated by what a batch writes."""
+    rows = rows_of(60)
+    office("POST", "products/bulk", {"rows": rows})
+    variants = [{"product": f"shirt-{i}", "sku": f"S-{i}"} for i in range(60)]
+    prices = [{"variant": f"S-{i}", "channel": "default-channel", "price": "1.00"} for i in range(60)]
+    stocks = [{"variant": f"S-{i}", "warehouse": "main", "on_hand": 0} for i in range(60)]
+    for path, given in (("variants", variants), ("prices", prices), ("stocks", stocks)):
+        office("POST", f"{path}/bulk", {"rows": given})
+    query = """{products(first: 60, channel: "default-channel", sortBy: {field: PRICE, direction: ASC}) {
+      edges {node {name isAvailable pricing {priceRange {start {gross {amount}}}}}}}}"""
+
+    def shown():
+        nodes = [edge["node"] for edge in graphql(tenant, query)["data"]["products"]["edges"]]
+        return {(n["name"], n["isAvailable"], n["pricing"]["priceRange"]["start"]["gross"]["amount"]) for n in nodes}
+
+    assert shown() == shown() == {(f"Shirt {i}", False, 1.0) for i in range(60)}
+    changes = (("products", rows, "name", "New"), ("prices", prices, "price", "2.00"), ("stocks", stocks, "on_hand", 1))
+    for path, given, name, value in changes:
+        for row in given:
+            row[name] = value
+        office("POST", f"{path}/bulk", {"rows": given})
+    assert shown() == {("New", True, 2.0)}
+
+
 def test_bad_rows_are_told_and_the_others_written(office, tenant, shirt):
     office("POST", "products", rows_of(1)[0] | {"external_reference": "other", "slug": "taken"})
     rows = rows_of(8)
@@ -170,6 +205,7 @@ def test_prices_stock_and_variants_are_written_by_their_names(office, tenant, sh
         "catalog.price.changed": 4,
         "catalog.stock.created": 3,
         "catalog.stock.changed": 1,
+        "catalog.stock.came_back": 2,
     }
 
 
