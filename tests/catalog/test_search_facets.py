@@ -221,3 +221,15 @@ def test_suggestions_are_in_the_language_asked_for_and_show_accents(graphql, ten
     assert suggest(graphql, tenant, "crem", languageCode="FR") == (["crème"], ["Oven"], [])
     assert suggest(graphql, tenant, "crem") == ([], [], [])
     assert suggest(graphql, tenant, "écl", languageCode="FR")[2] == ["Ovens"]
+
+
+def test_suggestions_and_facets_know_one_shop_alone(graphql, tenant, other_tenant):
+    for own, name in ((tenant, "Walnut table"), (other_tenant, "Walrus chair")):
+        with tenant_scope(own.id):
+            make.make_category(name.split()[1])
+            offer(name)
+        learn(own)
+    assert suggest(graphql, tenant, "wal") == (["walnut"], ["Walnut table"], [])
+    assert suggest(graphql, other_tenant, "wal") == (["walrus"], ["Walrus chair"], [])
+    assert suggest(graphql, tenant, "cha") == ([], [], [])
+    assert facets(graphql, tenant)["stock"] == (1, 0)

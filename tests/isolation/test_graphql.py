@@ -294,7 +294,7 @@ class Filter(NamedTuple):
 def filters() -> Iterator[Filter]:
     assert QUERY is not None
     for name, field in QUERY.fields.items():
-        if "first" in field.args:
+        if "after" in field.args:  # a connection
             for argument, definition in field.args.items():
                 yield from _inputs(name, (argument,), definition.type)
 
