@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from catalog import operations
 from catalog.models import Media, Product, Thumbnail
-from catalog.operations import thumbnails
+from catalog.operations import files, thumbnails
 from catalog.queries.thumbnails import nearest_size
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
@@ -291,6 +291,26 @@ def test_a_picture_that_is_deleted_while_it_is_made_smaller_leaves_nothing(tenan
 
     monkeypatch.setattr(type(default_storage._wrapped), "put", deleted_meanwhile)
     assert ask(tenant, address(media)).status_code == 302
+    operations.delete_released(tenant_id=tenant.id)
+    assert (rows(tenant), stored(tenant)) == ([], set())
+
+
+def test_a_maker_between_the_steps_of_deleting_leaves_nothing(tenant, folder, monkeypatch):
+    """It claims after the rows of thumbnails were deleted, and reads the picture before that is."""
+    media, remove, shrink = medium(tenant), files._remove, thumbnails.pictures.shrink
+    wanted = operations.Wanted("ProductMedia", media.id, media.file.name, 64, "WEBP")
+
+    def making_first(names):
+        def removed_meanwhile(*arguments, **options):
+            remove(names)
+            return shrink(*arguments, **options)
+
+        monkeypatch.setattr(thumbnails.pictures, "shrink", removed_meanwhile)
+        assert operations.make_thumbnail(wanted, tenant_id=tenant.id, now=timezone.now()) is None
+
+    with tenant_scope(tenant.id):
+        operations.delete(Media.objects.get(id=media.id), now=timezone.now())
+    monkeypatch.setattr(files, "_remove", making_first)
     operations.delete_released(tenant_id=tenant.id)
     assert (rows(tenant), stored(tenant)) == ([], set())
 
