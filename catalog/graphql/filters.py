@@ -36,15 +36,16 @@ def _read_where(given: Mapping[str, Any]) -> list[Pending]:
     return [_WHERE[name](value) for name, value in given.items() if value is not None]
 
 
-def check_nesting(where: Mapping[str, Any]) -> None:
-    """Raise GraphQLError for a `where` that is nested too deep or has too many conditions."""
-    depth, count, level = 0, 0, [where]
+def check_nesting(given: Mapping[str, Any]) -> None:
+    """Raise GraphQLError for a `filter` or `where` that has too many conditions or is nested too deep."""
+    depth, count, level = 0, 0, [given]
     while level:
-        depth, count = depth + 1, count + sum(len(part) for part in level)
+        depth += 1
+        count += sum(len(part) + len(part.get("attributes") or ()) + len(part.get("metadata") or ()) for part in level)
         if depth > MAX_DEPTH:
             raise GraphQLError(f"AND and OR of `where` are nested deeper than the limit of {MAX_DEPTH}.")
         if count > MAX_CONDITIONS:
-            raise GraphQLError(f"`where` has more conditions than the limit of {MAX_CONDITIONS}.")
+            raise GraphQLError(f"A list can be narrowed by {MAX_CONDITIONS} conditions at most.")
         level = [below for part in level for name in ("AND", "OR") for below in part.get(name) or ()]
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from graphql import GraphQLError
 
-from catalog.graphql.filters import read_filter, read_where
+from catalog.graphql.filters import check_nesting, read_filter, read_where
 from catalog.queries.conditions import Pending, flatten, found_by, needs_channel
 from catalog.queries.facets import CATEGORY, PRICE, STOCK, FacetSource, attribute_label
 from catalog.queries.lists import ProductList
@@ -56,6 +56,7 @@ class ListArguments:
     order: str
     descending: bool
     collection: UUID | None = None
+    attribute: UUID | None = None
     searches: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
@@ -73,6 +74,8 @@ class ListArguments:
         """Return the arguments, or raise GraphQLError naming the one that cannot be honoured."""
         if filter is not None and where is not None:
             raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
+        check_nesting(filter or {})
+        check_nesting(where or {})
         labelled = [*_labelled(filter or {}, read_filter), *_labelled(where or {}, read_where)]
         texts = [text for text in (search, (filter or {}).get("search")) if text]
         default = "RANK" if texts else "POSITION" if in_collection else "SLUG"
@@ -87,6 +90,7 @@ class ListArguments:
             order=order,
             descending=descending,
             collection=collection,
+            attribute=_attribute(sort_by or {}),
             searches=tuple(text for text in texts if text.strip()),
         )
 
@@ -108,6 +112,7 @@ class ListArguments:
             descending=self.descending,
             language=context.language(channel),
             group=self.collection,
+            attribute=self.attribute,
             conditions=(*flatten(self.conditions, channel.currency), *map(found_by, searches)),
             search=ranking,
         )
@@ -137,15 +142,22 @@ def _labelled(
 
 
 def _order(given: Mapping[str, Any], default: str, searches: bool) -> tuple[str, bool]:
-    if given.get("attribute_id") is not None:
-        raise GraphQLError("Sorting by an attribute (`sortBy.attributeId`) is not supported.")
     descending = bool(given) and given["direction"].value == "DESC"
+    if given.get("attribute_id") is not None:
+        if given.get("field") is not None:
+            raise GraphQLError("You must provide either `field` or `attributeId` to sort the products.")
+        return "ATTRIBUTE DOWN" if descending else "ATTRIBUTE", descending
     if given.get("field") is None:
         return default, descending or (default == "RANK" and not given)
     field = given["field"].value
     if field == "RANK" and not searches:
         raise GraphQLError("Sorting by RANK is available only when using a search filter or search argument.")
     return _ORDERS[field], descending
+
+
+def _attribute(given: Mapping[str, Any]) -> UUID | None:
+    key = given.get("attribute_id")
+    return None if key is None else from_global_id(key, "Attribute")
 
 
 def _one_collection(filter: Mapping[str, Any], where: Mapping[str, Any]) -> UUID:

@@ -48,7 +48,8 @@ class Order:
     """An order of products: the keys of a list, the last of which tells all products apart.
 
     `source` is the table that has the keys, as `o`, None where it is the listing itself, and
-    `where` what picks its rows, with parameters named in `needs`: channel, language, group. `product` is
+    `where` what picks its rows, with parameters named in `needs`: channel, language, group; `source_needs` are those of
+    the source itself. `product` is
     its column of the product's id. `shown` are the keys as a cursor keeps them, read back by `kinds`.
     `is_ranked`: the source is that of a search, with its parameters, and has no index that is in order.
     """
@@ -58,9 +59,32 @@ class Order:
     source: str | None = None
     where: str = "true"
     needs: tuple[str, ...] = ()
+    source_needs: tuple[str, ...] = ()
     product: str = "l.product_id"
     shown: tuple[str, ...] | None = None
     is_ranked: bool = False
+
+
+def _by_attribute(missing: int) -> Order:
+    """Return the order by what products have of an attribute: the place of the value, its number, its name.
+
+    `missing` is what stands in for the place of products that have none. Every product of the shop is read.
+    """
+    return Order(
+        keys=("o.missing", "o.place", "o.number", "o.name", "o.id"),
+        kinds=(int, int, float, str, UUID),
+        source=f"""(
+  SELECT p.id, coalesce(held.missing, {missing}) AS missing, coalesce(held.position, 0) AS place,
+    coalesce(held.numeric, 0) AS number, coalesce(held.name, '') AS name
+  FROM catalog_product p LEFT JOIN LATERAL (
+    SELECT 0 AS missing, v.position, v.numeric, v.name
+    FROM (SELECT x.value_id FROM catalog_productvalue x WHERE x.product_id = p.id OFFSET 0) x
+    CROSS JOIN LATERAL (
+      SELECT * FROM catalog_attributevalue v WHERE v.id = x.value_id AND v.attribute_id = %s LIMIT 1) v
+    ORDER BY v.position, v.numeric, v.name LIMIT 1) held ON true) o""",
+        source_needs=("attribute",),
+        product="o.id",
+    )
 
 
 def _relevance_name(words: int, by_level: bool) -> str:
@@ -111,6 +135,9 @@ ORDERS = {
         needs=("group",),
         product="o.product_id",
     ),
+    # Those without a value stand last, whatever the direction.
+    "ATTRIBUTE": _by_attribute(1),
+    "ATTRIBUTE DOWN": _by_attribute(-1),
     # RELEVANCE, for searches that rank so many words.
     **{
         _relevance_name(words, by_level): _relevance(search_query.ranked(words, by_level=by_level))
@@ -125,7 +152,8 @@ class ProductList:
     """A list of the products that a channel shows at an instant.
 
     `order` is a name of ORDERS, `language` that of NAME and `group` the collection of POSITION (None in a
-    list of each parent: the parent), `search` that of RELEVANCE. Conditions must all hold, and the search too.
+    list of each parent: the parent), `attribute` that of ATTRIBUTE, `search` that of RELEVANCE. Conditions must all
+    hold, and the search too.
     """
 
     channel: ChannelRow
@@ -134,6 +162,7 @@ class ProductList:
     descending: bool = False
     language: str = ""
     group: UUID | None = None
+    attribute: UUID | None = None
     conditions: tuple[Condition, ...] = ()
     search: Search | None = None
 
@@ -277,8 +306,9 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     """Return the parameters of a statement's FROM, in the order in which `_from` writes them."""
     shown = [wanted.channel.id, wanted.now, wanted.now]
     named = {"channel": wanted.channel.id, "language": wanted.language, "group": wanted.group}
+    named["attribute"] = wanted.attribute
     picked = [] if by_parent else [named[name] for name in order.needs]
-    ranked = []
+    ranked: list[Any] = [named[name] for name in order.source_needs]
     if order.is_ranked and wanted.search is not None:
         by_level = wanted.order.endswith("BY LEVEL")
         ranked = search_query.parameters(wanted.search, wanted.channel.id, by_level=by_level)

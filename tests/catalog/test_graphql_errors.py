@@ -65,7 +65,11 @@ def refused(graphql, count_sql):
         ),
         (
             'products(first: 1, sortBy: {attributeId: "QXR0cmlidXRlOjE=", direction: ASC}){edges{node{id}}}',
-            "Sorting by an attribute (`sortBy.attributeId`) is not supported.",
+            "Invalid ID: QXR0cmlidXRlOjE=. Expected: Attribute.",
+        ),
+        (
+            'products(first: 1, sortBy: {attributeId: "x", field: NAME, direction: ASC}){edges{node{id}}}',
+            "You must provide either `field` or `attributeId` to sort the products.",
         ),
         ('products(first: 1, filter: {ids: ["x"]}){edges{node{id}}}', "Invalid ID: x. Expected: Product."),
         (

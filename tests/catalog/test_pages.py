@@ -321,7 +321,7 @@ def test_where_has_limits(graphql, shop):
     assert error["message"] == "AND and OR of `where` are nested deeper than the limit of 8."
     wide = {"OR": [{"slug": {"eq": str(number)}} for number in range(100)]}
     (error,) = graphql(shop, LIST, where=wide, first=1)["errors"]
-    assert error["message"] == "`where` has more conditions than the limit of 100."
+    assert error["message"] == "A list can be narrowed by 100 conditions at most."
 
 
 def test_types_are_listed(graphql, shop):
