@@ -1,5 +1,7 @@
 """Up to 1,000 rows at once: what becomes of each, and in how many statements."""
 
+from typing import Any
+
 import pytest
 
 from catalog.models import AttributeValue, Product, ProductValue, Stock, Variant, VariantPrice
@@ -81,7 +83,11 @@ def test_what_shops_show_follows_a_batch(office, tenant, shirt, graphql):
         return {(n["name"], n["isAvailable"], n["pricing"]["priceRange"]["start"]["gross"]["amount"]) for n in nodes}
 
     assert shown() == shown() == {(f"Shirt {i}", False, 1.0) for i in range(60)}
-    changes = (("products", rows, "name", "New"), ("prices", prices, "price", "2.00"), ("stocks", stocks, "on_hand", 1))
+    changes: Any = (
+        ("products", rows, "name", "New"),
+        ("prices", prices, "price", "2.00"),
+        ("stocks", stocks, "on_hand", 1),
+    )
     for path, given, name, value in changes:
         for row in given:
             row[name] = value
