@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.search import pending, status
+from catalog.search import pending
+from catalog.search.status import read_status, recount_words
 from commerce.db.scope import tenant_scope
 from tenants import queries as tenants
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         if options["action"] == "rebuild":
             self._rebuild(tenant.id)
         with tenant_scope(tenant.id, read_only=True):
-            found = status.read_status()
+            found = read_status()
         for language in found.languages:
             self.stdout.write(
                 f"{language.language}: {language.documents:,} of {found.products:,} products, "
@@ -50,5 +51,5 @@ class Command(BaseCommand):
             done += some or 0
             self.stderr.write(f"\r{done:,} seen to", ending="")
         with tenant_scope(tenant_id):
-            status.recount_words()
+            recount_words()
         self.stderr.write(f"\r{done:,} seen to in {time.monotonic() - started:.1f} s")
