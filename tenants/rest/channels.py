@@ -30,7 +30,7 @@ class ChannelSerializer(serializers.Serializer[Any]):
 class Channels(ShopView):
     """The shop's markets, which other resources name by their slugs."""
 
-    noun = tag = "channels"
+    noun, tag = "channels", "Channels"
     reads = Need("channels:read")
     http_method_names = ["get", "head"]
 
