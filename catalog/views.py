@@ -1,5 +1,6 @@
 """The door `/thumbnail/<global id>/<size>/[<format>/]`: a smaller picture, by a redirection to where it is kept."""
 
+import threading
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -22,6 +23,9 @@ from tenants.middleware import tenant_of
 
 # What making a thumbnail counts as, in requests.
 MAKING = 10.0
+# How many requests of a process may make one or wait for one: half of its threads (WEB_THREADS, 4) go on with others.
+MAKERS = 2
+_places = threading.BoundedSemaphore(MAKERS)
 
 
 class _Refused(Exception):
@@ -101,9 +105,14 @@ def _find(tenant_id: int, kind: str, id: UUID) -> queries.Pictured:
 
 
 def _make(wanted: Wanted, tenant_id: int) -> str | None:
+    """Return the thumbnail's name, or None where it is not ready in time, or too many are being made just now."""
+    if not _places.acquire(blocking=False):
+        return None
     try:
         return make_thumbnail(wanted, tenant_id=tenant_id, now=timezone.now())
     except ThumbnailImpossible as error:
         raise _Refused(400, error.message) from error
     except PicturesBusy:
         return None
+    finally:
+        _places.release()

@@ -163,10 +163,17 @@ def encoded(image: Any, format: str, options: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
+def limit(kind: int, most: int) -> None:
+    """Limit this process, or leave it at what its parent allows where that is less."""
+    _, allowed = resource.getrlimit(kind)
+    most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+    resource.setrlimit(kind, (most, most))
+
+
 def main(memory: int, seconds: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit(resource.RLIMIT_AS, memory)
+    limit(resource.RLIMIT_CPU, seconds)
+    limit(resource.RLIMIT_CORE, 0)
     warnings.simplefilter("ignore")
     length = int.from_bytes(sys.stdin.buffer.read(4), "big")
     wanted = json.loads(sys.stdin.buffer.read(length))

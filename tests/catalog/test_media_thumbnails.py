@@ -11,7 +11,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from catalog import operations
+from catalog import operations, views
 from catalog.models import Media, Product, Thumbnail
 from catalog.operations import files, thumbnails
 from catalog.queries.thumbnails import nearest_size
@@ -221,7 +221,8 @@ def test_requests_are_limited_and_making_counts_as_ten(tenant, folder, settings)
 # --- At once, and killed in between ----------------------------------------------------------------------------------
 
 
-def test_of_many_at_once_one_makes_it(tenant, kept, makings):
+def test_of_many_at_once_one_makes_it(tenant, kept, makings, monkeypatch):
+    monkeypatch.setattr(views, "_places", threading.BoundedSemaphore(6))
     media, start = medium(tenant), threading.Barrier(6)
 
     def one(_):
@@ -236,6 +237,17 @@ def test_of_many_at_once_one_makes_it(tenant, kept, makings):
     assert len(locations) == 1
     assert makings == [512]
     assert len(stored(tenant)) == 2
+
+
+def test_a_flood_of_new_pictures_leaves_threads_to_others(tenant, folder):
+    """The picture itself is shown at once, and the thumbnail another time."""
+    media = medium(tenant)
+    with views._places, views._places:
+        answer = ask(tenant, address(media))
+        assert answer.headers["Location"] == f"/media/{tenant.public_id}/products/front.png"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert rows(tenant) == []
+    assert "/thumbnails/" in ask(tenant, address(media)).headers["Location"]
 
 
 def claim(shop, media, *, seconds_ago: float) -> None:
