@@ -28,9 +28,11 @@ CROSS JOIN LATERAL (SELECT t.name FROM catalog_producttype t WHERE t.id = p.prod
 _VARIANTS = """
 SELECT k.id, v.name, v.sku, v.gtin, v.external_reference FROM unnest(%s::uuid[]) AS k(id)
 CROSS JOIN LATERAL (SELECT * FROM catalog_variant v WHERE v.product_id = k.id OFFSET 0) v
+ORDER BY v.position, v.id
 """
 _VALUES = """
-SELECT DISTINCT held.product_id, a.id, a.name, a.input_type, v.id, v.name, v.boolean, v.plain_text, v.rich_text
+SELECT DISTINCT held.product_id, a.id, a.name, a.input_type, v.id, v.name, v.boolean, v.plain_text, v.rich_text,
+  a.slug, v.position
 FROM (
   SELECT k.id AS product_id, h.value_id FROM unnest(%s::uuid[]) AS k(id)
   CROSS JOIN LATERAL (SELECT h.value_id FROM catalog_productvalue h WHERE h.product_id = k.id OFFSET 0) h
@@ -41,14 +43,15 @@ FROM (
 CROSS JOIN LATERAL (SELECT * FROM catalog_attributevalue v WHERE v.id = held.value_id LIMIT 1) v
 CROSS JOIN LATERAL (
   SELECT * FROM catalog_attribute a WHERE a.id = v.attribute_id AND a.visible_in_storefront LIMIT 1) a
+ORDER BY held.product_id, a.slug, v.position, v.id
 """
 _CATEGORIES = """
 WITH RECURSIVE above AS (
-  SELECT c.id AS leaf, c.id, c.name, c.parent_id FROM catalog_category c WHERE c.id = ANY(%s)
+  SELECT c.id AS leaf, c.id, c.name, c.parent_id, c.level FROM catalog_category c WHERE c.id = ANY(%s)
   UNION ALL
-  SELECT above.leaf, c.id, c.name, c.parent_id FROM above JOIN catalog_category c ON c.id = above.parent_id
+  SELECT above.leaf, c.id, c.name, c.parent_id, c.level FROM above JOIN catalog_category c ON c.id = above.parent_id
 )
-SELECT leaf, id, name FROM above
+SELECT leaf, id, name FROM above ORDER BY level DESC
 """
 _TRANSLATIONS = """
 SELECT t.object_id, t.language, t.name, t.description, t.seo_title, t.seo_description, t.plain_text, t.rich_text
@@ -57,6 +60,7 @@ CROSS JOIN LATERAL (SELECT * FROM catalog_translation t WHERE t.object_id = k.id
 """
 _SOLD_OUT = """
 SELECT DISTINCT l.product_id, l.channel_id FROM catalog_listing l WHERE l.product_id = ANY(%s) AND NOT l.in_stock
+ORDER BY l.product_id, l.channel_id
 """
 
 
@@ -152,7 +156,7 @@ def _named(words: dict[Any, tuple[Any, ...]], key: UUID, language: str, name: st
 
 
 def _add_value(made: Texts, value: tuple[Any, ...], words: dict[Any, tuple[Any, ...]]) -> None:
-    _, attribute_id, attribute, input_type, value_id, name, boolean, plain_text, rich_text = value
+    _, attribute_id, attribute, input_type, value_id, name, boolean, plain_text, rich_text, *_ = value
     match input_type:
         case "dropdown" | "multiselect" | "swatch":
             made.kinds.append(_named(words, value_id, made.language, name))

@@ -491,7 +491,7 @@ FILTERS = [
     ({"search": "long"}, "D"),
     ({"search": "NAME d"}, "D"),
     ({"search": "MUG-9"}, "C"),
-    ({"search": "MUG"}, "C"),
+    ({"search": "MUG"}, "CDE"),  # the product type
     ({"search": "100%"}, ""),
     ({"updatedAt": {"gte": "2029-01-01T00:00:00Z"}}, "B"),
     ({"updatedAt": {"lte": "2029-01-01T00:00:00Z"}}, "ACDE"),

@@ -14,6 +14,7 @@ from catalog.models import AttributeValue, Category, Product, ProductPublication
 from catalog.models.stock import MOST_SHOWN
 from catalog.operations import Pieces, refresh_products, release_stock, reserve_stock
 from catalog.queries import attributes, conditions, groups, lists, products, translations
+from catalog.search.query import make_search
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, on_changes, remove_handler
 from commerce.graphql.paging import PageRequest
@@ -184,8 +185,8 @@ READS = {
         lambda s: one("listing", s.channel.id) | {"product"},
     ),
     "a search": (
-        lambda s: lists.get_page(product_list(s, conditions=(conditions.matching("coat"),)), page()),
-        lambda s: one("listing", s.channel.id) | one("product", s.product) | {"product"},
+        lambda s: lists.get_page(product_list(s, "RELEVANCE", search=make_search("coat", "en")), page()),
+        lambda s: one("listing", s.channel.id) | one("product", s.product) | {"search", "thumbnail"},
     ),
     "a list by values": (
         lambda s: lists.get_page(
@@ -314,7 +315,7 @@ def test_the_sale_of_the_last_piece_outdates_lists(shop, told):
     with tenant_scope(shop.id):
         release_stock([Pieces(shop.stock, free)], now=NOW)
     sold = changed("quantity", shop.variant) | changed("listing", shop.channel.id) | changed("product", shop.product)
-    assert told == [sold | unnamed("pieces")] * 2
+    assert told == [sold | unnamed("pieces") | unnamed("search")] * 2
 
 
 def test_a_sale_that_shoppers_cannot_see_outdates_what_counts_exactly_alone(shop, told):
@@ -337,6 +338,14 @@ def test_saving_a_product_outdates_it_and_not_the_lists(shop, told):
         product = Product.objects.get(id=shop.product)
         product.rating = 4.5
         operations.save(product, now=NOW)
+    assert told == [changed("product", shop.product) | unnamed("search")]
+
+
+def test_what_shoppers_do_not_search_by_outdates_no_search(shop, told):
+    with tenant_scope(shop.id):
+        product = Product.objects.get(id=shop.product)
+        product.weight_grams = 777
+        operations.save(product, now=NOW)
     assert told == [changed("product", shop.product)]
 
 
@@ -345,7 +354,7 @@ def test_renaming_a_product_outdates_the_lists_of_its_channels(shop, told):
         product = Product.objects.get(id=shop.product)
         product.name = f"{product.name} renamed"
         operations.save(product, now=NOW)
-    assert told == [changed("product", shop.product) | changed("listing", shop.channel.id)]
+    assert told == [changed("product", shop.product) | changed("listing", shop.channel.id) | unnamed("search")]
 
 
 def test_a_price_outdates_its_channel_alone(shop, told):
@@ -369,7 +378,7 @@ def test_moving_a_product_outdates_what_reads_groups(shop, told):
         operations.save(product, now=NOW)
         product.category_id = shop.category
         operations.save(product, now=NOW)
-    assert told == [changed("product", shop.product) | unnamed("group")]
+    assert told == [changed("product", shop.product) | unnamed("group") | unnamed("search")]
 
 
 def test_moving_a_variant_outdates_both_products(shop, told):
@@ -403,7 +412,7 @@ def test_assigned_values_outdate_their_product(shop, told):
         violet = AttributeValue.objects.get(name="Violet")
         operations.assign_product_values(product=product, values={"colour": ["Red"]}, now=NOW)
     own = changed("product", shop.product)
-    assert told == [own, own | unnamed("assigned-value") | changed("value", violet.id)]
+    assert told == [own, own | unnamed("assigned-value") | changed("value", violet.id) | unnamed("search")]
 
 
 def test_a_category_and_a_translation_outdate_themselves(shop, told):
