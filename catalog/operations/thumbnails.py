@@ -24,7 +24,7 @@ from commerce import pictures
 from commerce.db.scope import current_scope, tenant_scope
 from commerce.db.topics import about
 from commerce.errors import DomainError
-from commerce.storage import TenantFiles, files_of
+from commerce.storage import FileTooLarge, TenantFiles, files_of
 
 # After so long its maker counts as dead; longer than a maker may take.
 LEASE = timedelta(seconds=120)
@@ -98,7 +98,7 @@ def _make(wanted: Wanted, holder: UUID, tenant_id: int) -> str | None:
     except FileNotFoundError:
         _give_up(wanted, holder, tenant_id)
         return None
-    except pictures.PictureRefused as error:
+    except (pictures.PictureRefused, FileTooLarge) as error:
         _tell(wanted, holder, tenant_id, error=error.message[:500])
         raise ThumbnailImpossible(error.message) from error
     except BaseException:

@@ -199,6 +199,12 @@ def test_a_picture_that_cannot_be_read_is_told_and_not_tried_again_at_once(tenan
     assert ask(tenant, address(media)).status_code == 302
 
 
+def test_a_picture_with_too_many_bytes_is_told_of_too(tenant, folder, settings):
+    settings.MEDIA_MOST_BYTES = 100
+    answer = ask(tenant, address(medium(tenant)))
+    assert (answer.status_code, answer.content) == (400, b"The file has more than 100 bytes.\n")
+
+
 def test_a_file_that_is_gone_leads_nowhere_and_leaves_nothing(tenant, kept):
     media = medium(tenant, False)
     answer = ask(tenant, address(media))
