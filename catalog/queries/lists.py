@@ -47,10 +47,10 @@ _GROUP = Condition(
 class Order:
     """An order of products: the keys of a list, the last of which tells all products apart.
 
-    `source` is the table that has the keys, as `o`, None where it is the listing itself, and
-    `where` what picks its rows, with parameters named in `needs`: channel, language, group; `source_needs` are those of
-    the source itself. `product` is
-    its column of the product's id. `shown` are the keys as a cursor keeps them, read back by `kinds`.
+    `source` is the table that has the keys, as `o`, None where it is the listing itself, with parameters named in
+    `source_needs`, and `where` what picks its rows, with parameters named in `needs`: channel, language, group,
+    attribute. `product` is its column of the product's id. `shown` are the keys as a cursor keeps them, read back by
+    `kinds`.
     `is_ranked`: the source is that of a search, with its parameters, and has no index that is in order.
     """
 

@@ -10,6 +10,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 
 from catalog.models import Attribute, ProductTypeAttribute
+from catalog.operations import assign_page_values
 from catalog.values import editorjs
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
@@ -69,10 +70,36 @@ def shop():
                 make.make_translation(product, "nl", name=f"Product {i} NL", slug=f"p-{i}-nl")
             made.append(product)
         make.make_translation(root, "nl", name="Kleren", slug="kleren")
-        make.make_collection("Winter", slug="winter", products=made[:4])
+        winter = make.make_collection("Winter", slug="winter", products=made[:4])
         make.make_collection("Empty", slug="empty")
+        _make_content(root, winter, made)
         ids = [to_global_id("Product", made[1].id), to_global_id("Category", root.id), "bad"]
     return shop, ids
+
+
+def _make_content(category, collection, products):
+    """Make pages that refer to products, and a menu of three levels."""
+    link = make.make_attribute(
+        "Link", slug="link", kind="page-type", input_type=InputType.REFERENCE, entity_type="Product"
+    )
+    topic = make.make_attribute("Topic", slug="topic", kind="page-type", values=["News", "Help"])
+    kinds = [make.make_page_type("Article", slug="article", attributes=[topic, link]), make.make_page_type("Text")]
+    pages = [
+        make.make_page(f"Page {i}", slug=f"page-{i}", page_type=kinds[i % 2], is_published=i != 3, content=None)
+        for i in range(5)
+    ]
+    for page in pages[::2]:
+        values = {"topic": ["News"], "link": products[:2]}
+        assign_page_values(page=page, values=values, now=page.created_at)
+    make.make_translation(pages[0], "nl", name="Pagina", slug="pagina")
+    menu = make.make_menu("Navbar", slug="navbar")
+    make.make_menu("Footer", slug="footer")
+    above = None
+    for i, target in enumerate(({"category": category}, {"collection": collection}, {"page": pages[0]})):
+        above = make.make_menu_item(menu, f"Item {i}", parent=above, **target)
+        make.make_menu_item(menu, f"Page {i}", parent=above, page=pages[i + 1])
+        make.make_menu_item(menu, f"URL {i}", url=f"/{i}")
+    make.make_translation(above, "nl", name="Ding")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +109,7 @@ def pools(shop):
     channel = ["default-channel"] * 5 + ["other", "nowhere"]
     return {
         "channel": channel,
-        "slug": ["p-1", "p-4", "winter", "clothes", "dropdown", "numeric"],
+        "slug": ["p-1", "p-4", "winter", "clothes", "dropdown", "numeric", "navbar", "page-0", "topic"],
         "slugs": ["p-1", "p-2"],
         "id": ids,
         "ids": ids,
@@ -92,6 +119,7 @@ def pools(shop):
         "keys": ["a", "b"],
         "size": [64],
         "limit": [0, 1, 5],
+        "name": ["Navbar"],
         "level": [0, 1],
         "search": ["product", "p-1"],
         "LanguageCodeEnum": ["NL", "EN", "FR_CA"],

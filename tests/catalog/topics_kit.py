@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import RequestFactory
 from graphql import GraphQLError, parse
 
-from catalog.models import Attribute, Category, Collection, Product, ProductPublication, Variant
+from catalog.models import Attribute, Category, Collection, Page, Product, ProductPublication, Variant
 from catalog.search import pending
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, usage_of
@@ -22,7 +22,15 @@ from commerce.schema import schema
 from tenants import hosts
 from tenants.graphql.context import ShopContext
 from tenants.models import Channel
-from tests.catalog import test_graphql_groups, test_graphql_lists, test_graphql_products, test_graphql_sql
+from tests.catalog import (
+    test_attributes,
+    test_graphql_groups,
+    test_graphql_lists,
+    test_graphql_products,
+    test_graphql_sql,
+    test_menus,
+    test_pages,
+)
 from tests.factories import catalog as make
 from tests.factories.rows import load_every_model
 from tests.factories.tenants import Shop, make_channel, open_shop
@@ -70,7 +78,8 @@ def full_shop(now: datetime) -> Shop:
         ProductPublication.objects.filter(product=on_sale_soon).update(available_for_purchase_at=now + 2 * DAY)
         awaited = make.make_collection("Awaited", slug="awaited", products=[coat, soon])
         awaited.publications.update(published_at=now + 3 * DAY)
-        for owner in (coat, coat.variants.all()[0], coat.category, *Collection.objects.all()):
+        _make_content(awaited, now)
+        for owner in (coat, coat.variants.all()[0], coat.category, *Collection.objects.all(), *Page.objects.all()):
             make.make_translation(owner, "en", name=f"{owner} in English", slug=f"{str(owner).lower()[:20]}-en")
         make.refresh(*Product.objects.all())
         pending.write_all()
@@ -78,6 +87,27 @@ def full_shop(now: datetime) -> Shop:
             pass
         Channel.objects.filter(id=other.id).update(is_active=False)  # so that documents need not name the channel
     return shop
+
+
+def _make_content(awaited: Collection, now: datetime) -> None:
+    """Make pages and a menu that leads to hidden things and to such as are to come."""
+    topic = make.make_attribute("Kind", slug="kind", kind="page-type", values=["Story"])
+    link = make.make_attribute("See", slug="see", kind="page-type", input_type=Attribute.InputType.REFERENCE)
+    kind = make.make_page_type("Story", slug="story", attributes=[topic, link])
+    shown = make.make_page("Shown", slug="shown", page_type=kind, values=list(topic.values.all()))
+    pages = [
+        make.make_page("Hidden", slug="hidden", page_type=kind, is_published=False),
+        make.make_page("Coming", slug="coming", page_type=kind, published_at=now + 4 * DAY),
+    ]
+    see = {"attribute": link, "name": "x", "reference_kind": "Page"}
+    for page in pages:
+        value = link.values.create(slug=str(page.id), reference_id=page.id, **see)
+        shown.pagevalue_set.create(value=value)
+    menu = make.make_menu("Navbar", slug="navbar")
+    top = make.make_menu_item(menu, "Top", page=shown)
+    for page in pages:
+        make.make_menu_item(menu, page.title, parent=top, page=page)
+    make.make_menu_item(menu, "Awaited", parent=top, collection=awaited)
 
 
 def _give_values(product: Product, target: Product) -> None:
@@ -132,7 +162,8 @@ def _id_of(table: str) -> str:
 
 def _written() -> Iterator[Document]:
     """Yield the documents that stand in the tests of the storefront."""
-    for module in (test_graphql_groups, test_graphql_lists, test_graphql_products, test_graphql_sql):
+    modules = (test_graphql_groups, test_graphql_lists, test_graphql_products, test_graphql_sql)
+    for module in (*modules, test_attributes, test_menus, test_pages):
         for text in _texts(ast.parse(inspect.getsource(module))):
             for slug in ("coat", "all", "soon"):
                 yield Document(text, {"slug": slug, "first": 5, "s": slug})
@@ -210,6 +241,16 @@ def _lookups() -> Iterator[Document]:
         yield Document(f'{{ product(slug: "{slug}", {channel}) {{ variants {{ id name sku }} }} }}', {})
         yield Document(f'{{ product(slug: "{slug}", {channel}) {{ translation(languageCode: EN) {{ name }} }} }}', {})
         yield Document(f'{{ product(slug: "{slug}", {channel}) {{ name collections {{ name }} }} }}', {})
+    item = "name category { name } collection { name } page { title }"
+    yield Document(f'{{ menu(slug: "navbar", {channel}) {{ items {{ {item} children {{ {item} }} }} }} }}', {})
+    yield Document(f"{{ menus(first: 9, {channel}) {{ totalCount edges {{ node {{ items {{ name }} }} }} }} }}", {})
+    for slug in ("shown", "hidden", "coming", "shown-en", "none"):
+        held = "attributes { values { name } } assignedAttributes { attribute { name } }"
+        yield Document(f'{{ page(slug: "{slug}") {{ title content {held} }} }}', {})
+        words = "translation(languageCode: EN) { title }"
+        yield Document(f'{{ page(slug: "{slug}", slugLanguageCode: EN) {{ {words} }} }}', {})
+    referred = "... on AssignedMultiPageReferenceAttribute { value { title } }"
+    yield Document(f'{{ page(slug: "shown") {{ assignedAttributes {{ {referred} }} }} }}', {})
     for kind, slug in [("product", "coat"), ("collection", "hidden"), ("collection", "awaited"), ("category", "none")]:
         market = "" if kind == "category" else f", {channel}"
         yield Document(f'{{ {kind}(slug: "{slug}"{market}) {{ id name }} }}', {})
