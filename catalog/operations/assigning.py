@@ -1,16 +1,14 @@
 """Giving many products, variants or pages their attribute values at once.
 
-    plans = plan_values(ProductValue, [(type_id, {"colour": ["Red"]}), …])         # a Plan or a DomainError for each
-    differences = compare(ProductValue, {product_id: plan, …})                    # makes values that there are not
-    save_many(changed, now=now, then=lambda: differences.write(products))
+plans = plan_values(ProductValue, [(type_id, {"colour": ["Red"]}), …])         # a Plan or a DomainError for each
+differences = compare(ProductValue, {product_id: plan, …})                    # makes values that there are not
+save_many(changed, now=now, then=lambda: differences.write(products))
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
-
-from django.db import connections
 
 from catalog.models import (
     Attribute,
@@ -22,8 +20,8 @@ from catalog.models import (
     VariantValue,
 )
 from catalog.operations.attributes import MANY_VALUES, REFERENCES, refer
+from catalog.operations.statements import execute
 from catalog.values import parse_value
-from commerce.db.scope import current_scope
 from commerce.db.topics import about, changed
 from commerce.errors import DomainError
 
@@ -144,7 +142,7 @@ class Differences:
         topic = "page" if self.model is PageValue else "product"
         with about(topic, {products[id_] for id_ in self.owners}):
             if self.lost:
-                _execute(
+                execute(
                     f"DELETE FROM catalog_{owner}value t "
                     "USING unnest(%s::uuid[], %s::uuid[]) AS s (owner_id, value_id) "
                     f"WHERE t.{owner}_id = s.owner_id AND t.value_id = s.value_id",
@@ -176,7 +174,7 @@ def compare(model: Any, plans: Mapping[UUID, Plan]) -> Differences:
         return differences
     ids = _find_or_make(plans.values())
     held: dict[UUID, dict[UUID, dict[UUID, int]]] = {}
-    for owner_id, attribute_id, value_id, place in _execute(_HELD.format(owner=_owner(model)), [list(plans)]):
+    for owner_id, attribute_id, value_id, place in execute(_HELD.format(owner=_owner(model)), [list(plans)]):
         held.setdefault(owner_id, {}).setdefault(attribute_id, {})[value_id] = place
     for owner_id, plan in plans.items():
         for attribute_id, keys in plan.values.items():
@@ -208,16 +206,9 @@ def _find_or_make(plans: Iterable[Plan]) -> dict[Key, UUID]:
 
 def _find(keys: Iterable[Key]) -> dict[Key, UUID]:
     wanted = list(keys)
-    rows = _execute(_FIND, [[key[0] for key in wanted], [key[1] for key in wanted]]) if wanted else []
+    rows = execute(_FIND, [[key[0] for key in wanted], [key[1] for key in wanted]]) if wanted else []
     return {(attribute_id, slug): id_ for attribute_id, slug, id_ in rows}
 
 
 def _owner(model: Any) -> str:
     return _WORDS[model]
-
-
-def _execute(sql: str, parameters: Any) -> list[Any]:
-    scope = current_scope()
-    with connections[scope.alias if scope is not None else "default"].cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall()) if cursor.description else []

@@ -9,17 +9,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connections, models
+from django.db import models
 
 from catalog.models import Media, Product, Stock, Translation, Variant, VariantPrice
 from catalog.operations.checks import check
 from catalog.operations.listings import refresh_products
 from catalog.operations.objects import event_of, metadata
+from catalog.operations.statements import execute
 from catalog.operations.stock import turns
 from catalog.search import following
 from commerce import outbox
 from commerce.db.models import TenantModel, WithMetadata
-from commerce.db.scope import current_scope
 from commerce.db.topics import about_objects, objects_of
 
 # From so many rows on, the plans of the checks of foreign keys are made anew (docs/adr/0005).
@@ -70,7 +70,7 @@ def save_many(
     for instance in instances:
         check(instance)
     if len(instances) >= MANY:
-        _execute("DISCARD PLANS")
+        execute("DISCARD PLANS")
     products = _products_of(model, instances)
     if model not in (Product, Stock):
         _lock_products(products)
@@ -90,7 +90,7 @@ def save_many(
     events += [event_of(one, "metadata_updated", actor) for one in with_other_pairs]
     outbox.publish_many([*events, *(turns(instances, before, actor) if model is Stock else ())])
     # Foreign keys are checked at commit otherwise, when nobody is left to tell.
-    _execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     if model is not Media:
         refresh_products(products, now=now)
     following.follow(instances)
@@ -122,7 +122,7 @@ def _update(model: type[TenantModel], instances: Sequence[TenantModel], now: dat
     changes = ", ".join(f'"{name}" = s."{name}"{cast}' for name, (_, cast) in zip(columns, casts, strict=True))
     arrays = ", ".join(f"%s::{array}" for array, _ in casts)
     names = ", ".join(f'"{name}"' for name in columns)
-    rows = _execute(
+    rows = execute(
         f"UPDATE {model._meta.db_table} t SET {changes}, updated_at = %s "
         f"FROM unnest(%s::uuid[], {arrays}) AS s (id, {names}) WHERE t.id = s.id RETURNING t.id, t.version",
         [now, [one.id for one in instances], *[[_sent(field, one) for one in instances] for field in fields]],
@@ -171,11 +171,4 @@ def _objects(instances: Sequence[TenantModel]) -> dict[str, frozenset[str]]:
 
 
 def _lock_products(ids: Iterable[UUID]) -> None:
-    _execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(set(ids))])
-
-
-def _execute(sql: str, parameters: Any = None) -> list[Any]:
-    scope = current_scope()
-    with connections[scope.alias if scope is not None else "default"].cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
+    execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(set(ids))])
