@@ -550,3 +550,35 @@ class CollectionSortingInput(graphene.InputObjectType):
     direction = graphene.InputField(OrderDirection, required=True)
     channel = graphene.String()
     field = graphene.InputField(CollectionSortField, required=True)
+
+
+class ProductVariantFilterInput(graphene.InputObjectType):
+    """What a list of variants is narrowed by; an empty list does not narrow."""
+
+    search = graphene.String()
+    sku = _list(graphene.String)
+    metadata = _list(MetadataFilter)
+    is_preorder = graphene.Boolean()
+    updated_at = graphene.InputField(DateTimeRangeInput)
+
+
+class ProductVariantWhereInput(graphene.InputObjectType):
+    """What a list of variants is narrowed by, with AND and OR; an empty list of choices leaves nothing."""
+
+    metadata = _list(MetadataFilter)
+    ids = _list(graphene.ID)
+    AND = _list(lambda: ProductVariantWhereInput)
+    OR = _list(lambda: ProductVariantWhereInput)
+
+
+class ProductVariantSortField(graphene.Enum):
+    """What variants are ordered by."""
+
+    LAST_MODIFIED_AT = "LAST_MODIFIED_AT"
+
+
+class ProductVariantSortingInput(graphene.InputObjectType):
+    """The order of a list of variants."""
+
+    direction = graphene.InputField(OrderDirection, required=True)
+    field = graphene.InputField(ProductVariantSortField, required=True)

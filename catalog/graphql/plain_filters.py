@@ -6,8 +6,8 @@ from typing import Any
 
 from catalog.graphql.attributes import CHOICES
 from catalog.graphql.filters import check_nesting, choices, ids_of, read_attribute
-from catalog.queries import attributes, groups, menus, pages, plain, types, warehouses
-from catalog.queries.conditions import AnyOf, Condition, Every, Pending
+from catalog.queries import attributes, groups, menus, pages, plain, types, variants, warehouses
+from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Condition, Every, Pending
 
 Readers = Mapping[str, Callable[[Any], Pending]]
 
@@ -161,3 +161,11 @@ CATEGORY_FILTER: Readers = {**_group_filter("Category"), "updated_at": _updated}
 COLLECTION_FILTER: Readers = _group_filter("Collection")
 CATEGORY_WHERE: Readers = {"ids": partial(with_ids, "Category"), "metadata": has_metadata}
 COLLECTION_WHERE: Readers = {"ids": partial(with_ids, "Collection"), "metadata": has_metadata}
+VARIANT_FILTER: Readers = {
+    "search": variants.matching,
+    "sku": partial(plain.is_any, "sku"),
+    "metadata": has_metadata,
+    "is_preorder": lambda wanted: NEVER if wanted else ALWAYS,  # there are none yet
+    "updated_at": _updated,
+}
+VARIANT_WHERE: Readers = {"ids": partial(with_ids, "ProductVariant"), "metadata": has_metadata}

@@ -19,6 +19,9 @@ from catalog.graphql.inputs import (
     CollectionWhereInput,
     IntFilterInput,
     PriceFilterInput,
+    ProductVariantFilterInput,
+    ProductVariantSortingInput,
+    ProductVariantWhereInput,
     UUIDFilterInput,
 )
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
@@ -27,7 +30,7 @@ from catalog.graphql.loading import keep_products
 from catalog.graphql.plain_filters import read_filter, read_where
 from catalog.graphql.products import Product, ProductVariant
 from catalog.graphql.suggestions import SearchQuery
-from catalog.queries import groups, plain, products
+from catalog.queries import groups, plain, products, variants
 from catalog.queries.lists import get_page
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow, VariantRow
 from commerce.graphql.batch import root
@@ -52,6 +55,15 @@ class Query(ContentQuery, SearchQuery):
         ProductVariant,
         args=one_of(sku=graphene.String(description="Its SKU."), channel=channel_argument()),
         description="One variant.",
+    )
+    product_variants = connection_field(
+        ProductVariant,
+        ids=graphene.List(graphene.NonNull(graphene.ID), description="Only these."),
+        channel=channel_argument(),
+        filter=ProductVariantFilterInput(description="What to narrow the list by."),
+        where=ProductVariantWhereInput(description="What to narrow the list by; not together with `filter`."),
+        sort_by=ProductVariantSortingInput(description="The order; that of their creation if not given."),
+        description="The variants that shoppers of a channel see.",
     )
     categories = connection_field(
         Category,
@@ -119,6 +131,30 @@ class Query(ContentQuery, SearchQuery):
         by, value = key_of("ProductVariant", id=id, sku=sku, externalReference=external_reference)
         market = info.context.channel(channel)
         return None if market is None else products.get_variant(by, value, market, info.context.now)
+
+    @paged("ids", "channel", "filter", "where", "sort_by")
+    def resolve_product_variants(
+        rows: Sequence[Any],
+        info: Info[ShopContext],
+        page: PageRequest,
+        ids: list[str] | None = None,
+        channel: str | None = None,
+        filter: Any = None,
+        where: Any = None,
+        sort_by: Any = None,
+    ) -> list[Page[VariantRow]]:
+        either(filter, where)
+        narrowed = [
+            *read_filter(filter, plain_filters.VARIANT_FILTER),
+            *read_where(where, plain_filters.VARIANT_WHERE),
+            *([] if ids is None else [plain_filters.with_ids("ProductVariant", ids)]),
+        ]
+        market = info.context.channel(channel)
+        if market is None:
+            return [empty_page()]
+        field, descending = order_of(sort_by, "CREATED")
+        found = variants.list_all_variants(narrowed, field, page, market, info.context.now, descending=descending)
+        return [found]
 
     @paged("filter", "where", "sort_by", "search", "level")
     def resolve_categories(

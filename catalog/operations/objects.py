@@ -115,6 +115,7 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
     if isinstance(instance, TenantModel):
         with about("translation", [instance.id]):
             Translation.objects.filter(object_id=instance.id).delete()
+        _drop_references(instance)
     version = getattr(instance, "version", 1) + 1
     identity = getattr(instance, "id", None)
     with about_objects(_objects_before_and_after(instance, _stored(instance))):
@@ -122,6 +123,15 @@ def delete(instance: models.Model, *, now: datetime, actor: str = "") -> None:
         _publish(instance, "deleted", actor, now=now, identity=identity, version=version)
     refresh_products(affected, now=now)
     following.follow_products(found_by_it)
+
+
+def _drop_references(instance: TenantModel) -> None:
+    """Take away from others the values that refer to an object which is about to go."""
+    attributes = Attribute.objects.filter(input_type__in=["reference", "single-reference"]).values_list("id", flat=True)
+    referring = AttributeValue.objects.filter(attribute_id__in=list(attributes), slug=str(instance.id))
+    if found := list(referring.filter(reference_id=instance.id)):
+        with about("value", [value.id for value in found]):
+            referring.filter(id__in=[value.id for value in found]).delete()
 
 
 def _stored(instance: models.Model) -> models.Model | None:

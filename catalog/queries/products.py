@@ -126,7 +126,8 @@ def _variants(source: str, seen: Sight) -> str:
 
 
 @cache
-def _is_shown(seen: Sight) -> str:
+def variant_is_shown(seen: Sight) -> str:
+    """Return the condition that the product of the variant `v` is seen; parameters: channel, instant, instant."""
     rows, where = listings(seen, "is_published")
     return f"EXISTS (SELECT FROM {rows} WHERE l.product_id = v.product_id AND {where} OFFSET 0)"
 
@@ -144,7 +145,7 @@ def get_variant(by: str, value: Any, channel: ChannelRow, now: datetime) -> Vari
     """
     params = [channel.id, channel.id, value, channel.id, now, now]
     seen = sight(channel)
-    sql = f"{_variants('catalog_variant v', seen)} WHERE {_VARIANT_BY[by]} AND {_is_shown(seen)}"
+    sql = f"{_variants('catalog_variant v', seen)} WHERE {_VARIANT_BY[by]} AND {variant_is_shown(seen)}"
     found = fetch(sql, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=1))
     return VariantRow._make((*found[0], channel)) if found else None
 
@@ -153,7 +154,7 @@ def list_variants_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime)
     """Return those of these variants that are seen in the channel, by id."""
     params = [channel.id, list(ids), channel.id, channel.id, now, now]
     seen = sight(channel)
-    sql = f"{_variants(_BY_ID, seen)} WHERE {_is_shown(seen)}"
+    sql = f"{_variants(_BY_ID, seen)} WHERE {variant_is_shown(seen)}"
     found = fetch(sql, params, about=_NO_QUANTITY, found=_OF_FOUND._replace(wanted=len(ids)))
     return {row[0]: VariantRow._make((*row, channel)) for row in found}
 

@@ -13,7 +13,7 @@ from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
 from commerce.graphql.ids import to_global_id
 from tests.factories import catalog as make
-from tests.factories.tenants import open_shop
+from tests.factories.tenants import make_app, open_shop
 
 LIST = """query($filter: ProductFilterInput, $where: ProductWhereInput, $sortBy: ProductOrder, $first: Int, $last: Int,
   $after: String, $before: String) {
@@ -173,3 +173,46 @@ def test_two_moves_at_once_make_no_circle(tenant):
                 assert above.id not in seen
                 seen.add(above.id)
                 above = Category.objects.get(id=above.parent_id)
+
+
+VARIANTS = """query($ids: [ID!], $filter: ProductVariantFilterInput, $where: ProductVariantWhereInput, $first: Int,
+  $last: Int, $after: String, $before: String, $sortBy: ProductVariantSortingInput) {
+  productVariants(channel: "default-channel", ids: $ids, filter: $filter, where: $where, first: $first, last: $last,
+    after: $after, before: $before, sortBy: $sortBy) {
+    totalCount pageInfo { hasNextPage startCursor endCursor } edges { cursor node { id sku product { name } } } } }"""
+
+
+def test_variants_of_all_products(graphql, client_for, tenant):
+    with tenant_scope(tenant.id):
+        for name, fields in (("A", {}), ("B", {}), ("Hidden", {"published": False}), ("Unpriced", {"price": None})):
+            product = make.make_product(name, variants=0, **{k: v for k, v in fields.items() if k != "price"})
+            for number in range(2):
+                make.make_variant(product, sku=f"{name}-{number}", **{k: v for k, v in fields.items() if k == "price"})
+        client = client_for(tenant, authorization=f"Bearer {make_app('MANAGE_PRODUCTS').text}")
+
+    def listed(**variables):
+        answer = graphql(tenant, VARIANTS, **{"first": 10, **variables})
+        assert "errors" not in answer, answer
+        found = answer["data"]["productVariants"]
+        return [edge["node"]["sku"] for edge in found["edges"]], found
+
+    everything, found = listed()
+    assert everything == ["A-0", "A-1", "B-0", "B-1"]
+    assert found["totalCount"] == 4
+    ids = [edge["node"]["id"] for edge in found["edges"]]
+    assert listed(ids=ids[1:3])[0] == ["A-1", "B-0"]
+    assert listed(ids=[])[0] == []
+    assert listed(where={"OR": [{"ids": ids[:1]}, {"ids": ids[3:]}]})[0] == ["A-0", "B-1"]
+    assert listed(filter={"sku": ["B-1", "Hidden-0"]})[0] == ["B-1"]
+    assert listed(filter={"search": "b-"})[0] == ["B-0", "B-1"]
+    assert listed(filter={"isPreorder": True})[0] == []
+    page = listed(first=3)[1]["pageInfo"]
+    assert page["hasNextPage"]
+    assert listed(first=3, after=page["endCursor"])[0] == ["B-1"]
+    assert listed(first=None, last=2, before=page["endCursor"])[0] == ["A-0", "A-1"]
+    newest = listed(sortBy={"field": "LAST_MODIFIED_AT", "direction": "DESC"})[0]
+    assert sorted(newest) == everything
+    body = {"query": "{ productVariants(first: 20) { totalCount edges { node { sku pricing { onSale } } } } }"}
+    answer = client.post("/graphql/", body, "application/json").json()["data"]["productVariants"]
+    assert answer["totalCount"] == 8
+    assert all(edge["node"]["pricing"] is None for edge in answer["edges"]), "without a channel there are no prices"

@@ -437,3 +437,18 @@ def test_a_page_type_in_use_stays(tenant):
         page = make.make_page("P")
         with pytest.raises(DomainError, match="It is still used by pages"):
             operations.delete(page.page_type, now=timezone.now())
+
+
+def test_what_is_deleted_is_referred_to_no_longer(graphql, tenant):
+    with tenant_scope(tenant.id):
+        link = make.make_attribute("Link", slug="link", kind="page-type", input_type=InputType.REFERENCE)
+        page = make.make_page("P", slug="p", page_type=make.make_page_type(attributes=[link]))
+        category, product = make.make_category("Clothes"), make.make_product("Shirt", slug="shirt")
+        operations.assign_page_values(page=page, values={"link": [category, product]}, now=timezone.now())
+    query = '{page(slug: "p") { attributes { values { name } } } }'
+    held = graphql(tenant, query)["data"]["page"]["attributes"]
+    assert [value["name"] for value in held[0]["values"]] == ["Clothes", "Shirt"]
+    with tenant_scope(tenant.id):
+        operations.delete(category, now=timezone.now())
+    held = graphql(tenant, query)["data"]["page"]["attributes"]
+    assert [value["name"] for value in held[0]["values"]] == ["Shirt"]
