@@ -3,6 +3,7 @@
 `load_mapping` and `import_products` are what doors call; docs/import/README.md tells merchants how to write a mapping.
 """
 
+from catalog.imports.catalogue import import_catalogue
 from catalog.imports.errors import FileError, ImportConflict, MappingError, Problem
 from catalog.imports.mapping import Mapping
 from catalog.imports.reading import load_mapping
@@ -19,6 +20,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Summary",
+    "import_catalogue",
     "import_products",
     "load_mapping",
 ]

@@ -230,7 +230,7 @@ class _Import:
                     return progress, problems
             except (Collision, DataError, IntegrityError, OperationalError) as error:
                 self.references.forget()
-                if attempt >= ATTEMPTS or (isinstance(error, OperationalError) and _state(error) not in _PASSING):
+                if attempt >= ATTEMPTS or (isinstance(error, OperationalError) and not is_passing(error)):
                     raise
                 time.sleep(0.02 * 4**attempt)
         raise AssertionError
@@ -280,12 +280,13 @@ class _Import:
             return first.plus(self._write_drafts(drafts[middle:], writer, is_suspect=True))
 
 
-# Serialization failure, deadlock, lock timeout: the same batch may well succeed a moment later.
+# Serialization failure, deadlock, lock timeout.
 _PASSING = frozenset({"40001", "40P01", "55P03"})
 
 
-def _state(error: DatabaseError) -> str:
-    return getattr(error.__cause__, "sqlstate", None) or ""
+def is_passing(error: DatabaseError) -> bool:
+    """Say whether the same transaction may well succeed a moment later."""
+    return getattr(error.__cause__, "sqlstate", None) in _PASSING
 
 
 def _refused_by_database(draft: ProductDraft, error: DatabaseError) -> Problem:

@@ -1,38 +1,30 @@
 """One batch of drafts into the catalogue: compare, lock, write what differs, publish, bring the listings up to date."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
-
-from django.db import models
 
 from catalog.imports import filling
 from catalog.imports.assigning import Values
 from catalog.imports.drafts import Market, ProductDraft, VariantDraft
 from catalog.imports.errors import Collision, Problem
+from catalog.imports.events import Rows, publish
 from catalog.imports.filling import Batch
 from catalog.imports.identities import Identities, KnownProduct
 from catalog.imports.mapping import Mapping
 from catalog.imports.references import References
 from catalog.imports.removals import Removal, find_removals
-from catalog.imports.sheets import Sheet, Written, by_index, execute, touch
+from catalog.imports.sheets import Sheet, by_index, execute, touch
 from catalog.models import (
     AttributeValue,
     Collection,
-    Media,
-    Product,
     ProductValue,
-    Stock,
     Translation,
-    Variant,
-    VariantPrice,
     VariantValue,
 )
-from catalog.operations import KINDS, refresh_products
-from catalog.operations.stock import turn
+from catalog.operations import refresh_products
 from catalog.search import following
-from commerce import outbox
 from commerce.db.topics import about_objects
 from commerce.errors import DomainError
 
@@ -137,35 +129,10 @@ class Writer:
             new = sheets.write(own, batch.now)
         if not self.is_dry_run:
             made = [(AttributeValue, values.made), (Translation, values.words)]
-            self._publish([*made, *new], gone, held)
+            publish([*made, *new], gone, held, self.actor)
             refresh_products(touched, now=batch.now)
             following.follow_products(reworded)
         return touched
-
-    def _publish(self, new: Sequence["_Rows"], gone: Iterable["_Rows"], held: dict[UUID, tuple[int, int]]) -> None:
-        """Publish what was written and deleted; `held` are the pieces on hand and reserved before."""
-        events = [self._event(model, row) for model, rows in new for row in rows]
-        for row in (row for model, rows in new if model is Stock for row in rows):
-            on_hand, reserved = held.get(row.id, (0, 0))
-            after = row.facts["on_hand"] - reserved
-            events += turn(row.id, row.version, row.facts, before=on_hand - reserved, after=after, actor=self.actor)
-        events += [self._event(model, row, verb="deleted") for model, rows in gone for row in rows if model in _EVENTS]
-        outbox.publish_many(events)
-
-    def _event(self, model: type[models.Model], row: Written, verb: str = "") -> outbox.NewEvent:
-        kind, word = _EVENTS[model]
-        verb = verb or ("created" if row.is_new else "updated")
-        if word == "price" or (word, verb) == ("stock", "updated"):
-            verb = "changed"
-        return outbox.NewEvent(f"catalog.{word}.{verb}", kind, row.id, row.version, row.facts, self.actor)
-
-
-_Rows = tuple[type[models.Model], list[Written]]
-# Model → the dialect's kind, and the word in the event's type.
-_EVENTS: dict[type[models.Model], tuple[str, str]] = {
-    model: KINDS[model]
-    for model in (AttributeValue, Collection, Media, Product, Stock, Translation, Variant, VariantPrice)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +206,9 @@ class _Sheets:
         variants = {*self.variant_values.left("variant_id"), *(row[1] for row in lost.get(VariantValue, []))}
         return products, variants, set(self.collections.left("collection_id"))
 
-    def write(self, own: tuple[set[UUID], set[UUID], set[UUID]], now: datetime) -> list[_Rows]:
+    def write(self, own: tuple[set[UUID], set[UUID], set[UUID]], now: datetime) -> list[Rows]:
         """Write what is left in the sheets, and return the objects whose events are due."""
-        new: list[_Rows] = []
+        new: list[Rows] = []
         for sheet, changed in ((self.products, own[0]), (self.variants, own[1])):
             rows = sheet.write(now=now)
             new.append((sheet.model, [*rows, *touch(sheet.model, changed.difference(row.id for row in rows), now)]))

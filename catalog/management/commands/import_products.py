@@ -26,6 +26,8 @@ class Command(BaseCommand):
         "A run that was interrupted goes on where it stopped when the same command is given again."
     )
 
+    noun = "products"
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--tenant", required=True, metavar="SLUG")
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             console = Console(file=cast(IO[str], vars(self.stderr)["_out"]))  # Django's own ends lines by itself
             watcher = stack.enter_context(_Watcher(console, options["file"].name, errors))
             try:
-                summary = self._import(options, watcher)
+                summary = self.run_import(options, watcher)
             except DomainError as error:
                 raise CommandError(f"{options['file'].name}: {error.message}") from error
             except DatabaseError as error:
@@ -56,14 +58,19 @@ class Command(BaseCommand):
                 raise CommandError("Interrupted. Give the same command again to go on.", returncode=130) from error
         self._report(summary, options, time.monotonic() - started)
 
-    def _import(self, options: dict[str, Any], watcher: "_Watcher") -> imports.Summary:
-        tenant = tenants.get_tenant_by_slug(options["tenant"])
+    def find_tenant(self, slug: str) -> int:
+        """Return the number of an active tenant."""
+        tenant = tenants.get_tenant_by_slug(slug)
         if tenant is None:
-            raise CommandError(f"There is no tenant {options['tenant']!r}; `manage.py tenant list` shows them.")
+            raise CommandError(f"There is no tenant {slug!r}; `manage.py tenant list` shows them.")
         if tenant.status != tenant.Status.ACTIVE:
             raise CommandError(f"The tenant {tenant.slug} is {tenant.status}: `manage.py tenant resume {tenant.slug}`.")
+        return tenant.id
+
+    def run_import(self, options: dict[str, Any], watcher: imports.Observer) -> imports.Summary:
+        """Import the file that the options name."""
         return imports.import_products(
-            tenant_id=tenant.id,
+            tenant_id=self.find_tenant(options["tenant"]),
             path=options["file"],
             mapping=imports.load_mapping(options["mapping"], options["file"]),
             options=imports.Options(
@@ -83,7 +90,7 @@ class Command(BaseCommand):
             self.stdout.write(f"went on after row {summary.resumed_at:,}, where the run before was interrupted")
         would = "would be " if options["dry_run"] else ""
         self.stdout.write(
-            f"{options['file'].name} into {options['tenant']}: {done.created:,} products {would}created, "
+            f"{options['file'].name} into {options['tenant']}: {done.created:,} {self.noun} {would}created, "
             f"{done.changed:,} {would}changed, {done.left:,} left as they are; {_rows(done.refused)} refused"
         )
         rows = done.position - summary.resumed_at
