@@ -128,9 +128,12 @@ def read_facets(source: FacetSource, parts: frozenset[str], *, attributes: Seque
 _HELD = """
   SELECT hits.product_id, x.value_id FROM hits
   CROSS JOIN LATERAL (SELECT x.value_id FROM catalog_productvalue x WHERE x.product_id = hits.product_id OFFSET 0) x
-  UNION
-  SELECT hits.product_id, x.value_id FROM hits
-  CROSS JOIN LATERAL (SELECT x.value_id FROM catalog_variantvalue x WHERE x.product_id = hits.product_id OFFSET 0) x"""
+  UNION ALL
+  SELECT DISTINCT hits.product_id, x.value_id FROM hits
+  CROSS JOIN LATERAL (SELECT x.value_id FROM catalog_variantvalue x WHERE x.product_id = hits.product_id OFFSET 0) x
+  WHERE NOT EXISTS (
+    SELECT FROM catalog_productvalue own WHERE own.product_id = hits.product_id AND own.value_id = x.value_id
+    OFFSET 0)"""
 _PARTS = {
     "attributes": f"""
 (SELECT 'attributes', held.value_id, count(*), 0 FROM ({_HELD}) held

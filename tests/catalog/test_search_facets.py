@@ -118,6 +118,17 @@ def test_attributes_may_be_named(graphql, shop):
     assert facets(graphql, shop, attributes=["secret", "weight", "none"])["attributes"] == {}
 
 
+def test_a_product_counts_once_however_many_variants_have_a_value(graphql, tenant):
+    with tenant_scope(tenant.id):
+        colour = make.make_attribute("Colour", slug="colour", values=["Red", "Blue"])
+        red, blue = colour.values.order_by("position")
+        kind = make.make_product_type("Kind", attributes=[colour])
+        product = make.make_product("Lamp", product_type=kind, values=[red], variants=0)
+        for _ in range(3):
+            make.make_variant(product, values=[red, blue])
+    assert facets(graphql, tenant)["attributes"] == {"colour": {"red": 1, "blue": 1}}
+
+
 def test_facets_of_a_category_count_its_products(graphql, shop):
     answer = graphql(
         shop,
