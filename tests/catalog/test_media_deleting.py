@@ -25,6 +25,8 @@ from tests.catalog.media_kit import picture, store, stored
 from tests.factories import catalog as make
 from tests.factories.tenants import Shop
 
+pytestmark = pytest.mark.usefixtures("no_file_workers")
+
 
 @pytest.fixture
 def folder(settings, tmp_path):
@@ -249,8 +251,10 @@ def test_beat_finds_what_no_worker_was_told_of(tenant, other_tenant, folder):
     product = product_with(tenant, "products/a.png")
     with tenant_scope(tenant.id):
         operations.delete(product, now=timezone.now())
+    before = told(tenant)  # the relay may have told a worker too
     assert tasks.sweep_files() >= 1
-    assert (told(tenant), told(other_tenant)) == (1, 0)
+    assert told(tenant) > before
+    assert told(other_tenant) == 0
     assert tasks.delete_files(tenant_id=tenant.id) == 1
     assert stored(tenant) == set()
 
