@@ -1,5 +1,5 @@
-"""Export of catalogues: `export_catalogue` writes all of one as JSON Lines (docs/import/catalogue.md)."""
+"""Export of catalogues: all of one as JSON Lines, or its products as Shopify's CSV (docs/import)."""
 
-from catalog.exports.writing import Summary, export_catalogue
+from catalog.exports.writing import Summary, export_catalogue, export_shopify
 
-__all__ = ["Summary", "export_catalogue"]
+__all__ = ["Summary", "export_catalogue", "export_shopify"]

@@ -1,16 +1,20 @@
 """Exports into files: written beside their place, and moved there when they are complete."""
 
+import csv
 import gzip
+import io
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import orjson
 
-from catalog.exports import catalogue
+from catalog.exports import catalogue, shopify
 from commerce.db.scope import tenant_scope
+from commerce.errors import DomainError
+from tenants import queries as tenants
 
 # Lines between two looks of an observer.
 SEEN_EVERY = 1000
@@ -22,6 +26,8 @@ class Summary:
 
     lines: int
     bytes: int
+    # What the format cannot hold, and how much of it there was.
+    lost: dict[str, int] = field(default_factory=dict)
 
 
 Seen = Callable[[int, int], None]
@@ -33,26 +39,61 @@ def export_catalogue(*, tenant_id: int, path: Path, seen: Seen = lambda done, to
     All of it is one snapshot of the database. `seen` is told lines written, and about how many there will be. The
     file is there when it is complete, or not at all.
     """
+
+    def lines() -> Iterable[bytes]:
+        for line in catalogue.lines():
+            yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+    return Summary(*_write(tenant_id, path, lines, seen))
+
+
+def export_shopify(
+    *, tenant_id: int, path: Path, channel: str | None = None, seen: Seen = lambda done, total: None
+) -> Summary:
+    """Write a tenant's products as Shopify's product CSV, with the prices of a channel; else as `export_catalogue`.
+
+    Without a channel it is the shop's only one, or "default-channel". Raises DomainError for one that there is not.
+    """
+    with tenant_scope(tenant_id, read_only=True):
+        channels = [one.slug for one in tenants.list_channels()]
+    channel = channel or (channels[0] if len(channels) == 1 else "default-channel")
+    if channel not in channels:
+        raise DomainError(f"The tenant has no channel {channel!r}; it has {', '.join(channels)}.", field="channel")
+    shape = shopify.Shopify(channel)
+
+    def lines() -> Iterable[bytes]:
+        yield _csv(shopify.COLUMNS)
+        for row in shape.rows(catalogue.lines()):
+            yield _csv(["" if (cell := row.get(name)) is None else str(cell) for name in shopify.COLUMNS])
+
+    written = _write(tenant_id, path, lines, seen)
+    return Summary(*written, lost={what: count for what, count in shape.lost.items() if count})
+
+
+def _write(tenant_id: int, path: Path, lines: Callable[[], Iterable[bytes]], seen: Seen) -> tuple[int, int]:
+    """Write lines that are made within one snapshot, and return how many lines and bytes."""
     beside = path.with_name(f".{path.name}.part")
+    done = 0
     try:
         with tenant_scope(tenant_id, read_only=True, along_indexes=True), _opened(beside, path.suffix == ".gz") as file:
-            lines = _write(file, seen)
+            total = catalogue.count()
+            for line in lines():
+                file.write(line)
+                done += 1
+                if done % SEEN_EVERY == 0:
+                    seen(done, max(total, done))
         size = beside.stat().st_size
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    return Summary(lines, size)
-
-
-def _write(file: IO[bytes], seen: Seen) -> int:
-    total, done = catalogue.count(), 0
-    for line in catalogue.lines():
-        file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
-        done += 1
-        if done % SEEN_EVERY == 0:
-            seen(done, max(total, done))
     seen(done, done)
-    return done
+    return done, size
+
+
+def _csv(cells: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
 
 
 def _opened(path: Path, is_packed: bool) -> IO[bytes]:

@@ -6,7 +6,7 @@
 from catalog.imports.catalogue import import_catalogue
 from catalog.imports.errors import FileError, ImportConflict, MappingError, Problem
 from catalog.imports.mapping import Mapping
-from catalog.imports.reading import load_mapping
+from catalog.imports.reading import load_mapping, ready_mapping
 from catalog.imports.running import Observer, Options, Summary, import_products
 from catalog.imports.runs import Progress
 
@@ -23,4 +23,5 @@ __all__ = [
     "import_catalogue",
     "import_products",
     "load_mapping",
+    "ready_mapping",
 ]

@@ -88,6 +88,9 @@ class Identities:
         if self.mapping.group_by is None and len(own) == 1:
             only: UUID = own[0][0]
             return only
+        if self.mapping.group_by and not draft.columns.get("sku") and not draft.columns.get("external_reference"):
+            # Those without any name go by their order.
+            return next((row[0] for row in own if not row[1] and not row[2]), None)
         return None
 
     def _take_names(self, product: KnownProduct, variant: KnownVariant) -> bool:
@@ -131,7 +134,7 @@ class Identities:
         self.problems.append(Problem(row.ordinal, row.line, texts[column].source.label, reason, row.source))
 
     def _load_products(self, keys: list[str]) -> dict[str, tuple[UUID, str]]:
-        rows = execute(_BY_REFERENCE if self.mapping.key == "external_reference" else _BY_SKU, [keys])
+        rows = execute(_BY_KEY[self.mapping.key], [keys])
         return {key: (id_, slug) for key, id_, slug in rows}
 
     def _load_variants(self, product_ids: list[UUID]) -> dict[UUID, list[Any]]:
@@ -172,6 +175,11 @@ _BY_REFERENCE = "SELECT external_reference, id, slug FROM catalog_product WHERE 
 _BY_SKU = """
 SELECT v.sku, p.id, p.slug FROM catalog_variant v JOIN catalog_product p ON p.id = v.product_id WHERE v.sku = ANY(%s)
 """
+_BY_KEY = {
+    "external_reference": _BY_REFERENCE,
+    "sku": _BY_SKU,
+    "slug": "SELECT slug, id, slug FROM catalog_product WHERE slug = ANY(%s)",
+}
 _VARIANTS = """
 SELECT product_id, id, sku, external_reference, position FROM catalog_variant
 WHERE product_id = ANY(%s) ORDER BY product_id, position, id

@@ -93,7 +93,7 @@ class Mapping:
     name: str
     digest: str
     layout: Layout
-    key: str  # "external_reference" or "sku"
+    key: str  # "external_reference", "sku" or "slug"
     group_by: Source | None
     channel: str | None
     product_type: Source
@@ -124,7 +124,7 @@ class Mapping:
     @property
     def key_source(self) -> Source:
         """Where the natural key of a product stands."""
-        texts = self.product_texts if self.key == "external_reference" else self.variant_texts
+        texts = self.variant_texts if self.key == "sku" else self.product_texts
         return texts[self.key].source
 
 

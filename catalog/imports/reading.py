@@ -36,6 +36,8 @@ _UNSUPPORTED = frozenset({"file", "reference", "single-reference"})
 Rule = TypeVar("Rule")
 TYPES = tuple(str(value) for value in Attribute.InputType.values if value not in _UNSUPPORTED)
 
+_READY = Path(__file__).parent / "formats"
+
 
 def load_mapping(path: Path, data: Path) -> Mapping:
     """Return the mapping of a YAML file for this data file, or raise MappingError."""
@@ -52,6 +54,12 @@ def load_mapping(path: Path, data: Path) -> Mapping:
             f"{path.name}: {where}this is no YAML: {getattr(error, 'problem', error)}.", field="mapping"
         ) from error
     return read_mapping(content, name=path.name, data=data, digest=hashlib.sha256(raw).hexdigest())
+
+
+def ready_mapping(path: Path) -> Path:
+    """Return the file of a format that is ready made (shopify) for its name, and any other path as it is."""
+    ready = _READY / f"{path}.yaml"
+    return ready if path.parent == Path() and not path.suffix and ready.exists() else path
 
 
 def read_mapping(content: Any, *, name: str, data: Path, digest: str) -> Mapping:
@@ -245,11 +253,12 @@ def _layout(root: _Section, data: Path) -> readers.Layout:
 
 def _key(root: _Section, product_texts: dict[str, Text], variant_texts: dict[str, Text]) -> str:
     has = {"external_reference": "external_reference" in product_texts, "sku": "sku" in variant_texts}
+    has["slug"] = "slug" in product_texts
     key = root.choice("key", has, next((name for name, mapped in has.items() if mapped), ""))
     if not has.get(key):
         root.fail(
             "key",
-            "needs a column that names a product for good: map product.external_reference or variant.sku",
+            "needs a column that names a product for good: map product.external_reference, variant.sku or product.slug",
         )
     return key
 

@@ -5,15 +5,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog import exports
+from commerce.errors import DomainError
 from tenants import queries as tenants
 
 
 class Command(BaseCommand):
-    help = "Write the whole catalogue of a tenant into a file of JSON Lines (.gz: gzipped): docs/import/catalogue.md."
+    help = "Write the catalogue of a tenant into a file (.gz: gzipped): see docs/import/catalogue.md and shopify.md."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--tenant", required=True, metavar="SLUG")
+        parser.add_argument("--format", choices=("catalogue", "shopify"), default="catalogue", help="(catalogue)")
+        parser.add_argument("--channel", metavar="SLUG", help="of Shopify's prices; else the only one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
@@ -21,7 +24,13 @@ class Command(BaseCommand):
         if tenant is None:
             raise CommandError(f"There is no tenant {options['tenant']!r}; `manage.py tenant list` shows them.")
         try:
-            written = exports.export_catalogue(tenant_id=tenant.id, path=options["file"])
+            if options["format"] == "shopify":
+                path, channel = options["file"], options["channel"]
+                written = exports.export_shopify(tenant_id=tenant.id, path=path, channel=channel)
+            else:
+                written = exports.export_catalogue(tenant_id=tenant.id, path=options["file"])
+        except DomainError as error:
+            raise CommandError(error.message) from error
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be written: {error.strerror}.") from error
         seconds = time.monotonic() - started
@@ -29,3 +38,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{written.lines:,} lines, {written.bytes / 1e6:,.1f} MB in {seconds:.1f} s ({rate:,.0f} lines/s)"
         )
+        for what, count in written.lost.items():
+            self.stdout.write(f"not in it, as the format cannot hold it: {count:,} {what}")
