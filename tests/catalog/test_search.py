@@ -1,11 +1,13 @@
 """Searching for products at `/graphql/`: what is found, in which order, and how documents follow the catalogue."""
 
+import threading
 import time
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from django.utils import timezone
 
 from catalog import operations
@@ -389,8 +391,6 @@ def test_the_stacks_own_worker_writes_what_is_due_within_a_second(tenant):
 
 
 def test_one_worker_at_a_time_writes_a_tenants_words(tenant):
-    from django.db import connections
-
     with connections["platform"].cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('catalog.search', %s))", [tenant.id])
@@ -403,6 +403,28 @@ def test_one_worker_at_a_time_writes_a_tenants_words(tenant):
     settle(tenant)
     with tenant_scope(tenant.id):
         assert SearchWord.objects.exists()
+
+
+def test_of_two_writers_the_later_one_sees_what_the_earlier_one_changed(hits, tenant):
+    with tenant_scope(tenant.id):
+        product = offer("Lamp")
+    begun = threading.Event()
+
+    def write():
+        with tenant_scope(tenant.id):
+            begun.set()
+            documents.write_documents([product.id])
+        connections.close_all()
+
+    other = threading.Thread(target=write)
+    with tenant_scope(tenant.id):
+        Product.objects.filter(id=product.id).update(name="Chair")
+        other.start()
+        begun.wait()
+        other.join(0.5)
+        assert other.is_alive(), "it waits for the product"
+    other.join()
+    assert hits(tenant, "chair") == ["Chair"]
 
 
 def test_writing_what_is_written_changes_nothing(tenant):
