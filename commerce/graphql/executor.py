@@ -1,7 +1,7 @@
 """From the text of a document to a status and the bytes of its answer."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ __all__ = ["Answer", "Executor", "OpenScope", "Prepared", "Query", "Refused", "r
 
 OpenScope = Callable[[Operation], AbstractContextManager[Any]]
 MAX_ERRORS = 20  # of validation
+MAX_VARIABLE_DEPTH = 50
 _ESCAPED_NUL = re.compile(r"\\u(0000|\{0+\})")
 
 
@@ -102,7 +103,7 @@ class Executor:
         selected = self.documents.get(query.text, limits).operation(query.operation_name)
         if selected.refusal:
             raise Refused([selected.refusal])
-        _refuse_nul(query.variables)
+        _check_variables(query.variables)
         variables = selected.variables.coerce(query.variables)
         if isinstance(variables, list):
             raise Refused(variables)
@@ -196,16 +197,22 @@ def _answer(data: Mapping[str, Any] | None, errors: list[GraphQLError]) -> Answe
     return Answer(200, render({"errors": format_errors(errors), "data": data}))
 
 
-def _refuse_nul(variables: Mapping[str, Any]) -> None:
-    """Refuse the one character that PostgreSQL cannot keep."""
+def _check_variables(variables: Mapping[str, Any]) -> None:
+    """Refuse the one character that PostgreSQL cannot keep, and nesting that would exhaust Python's stack."""
     for name, value in variables.items():
-        if _has_nul(value):
-            raise Refused([GraphQLError(f"The variable ${name} holds a NUL character (\\u0000).")])
+        level, depth = [value], 0
+        while level:
+            depth += 1
+            if depth > MAX_VARIABLE_DEPTH:
+                raise Refused(
+                    [GraphQLError(f"The variable ${name} is nested deeper than {MAX_VARIABLE_DEPTH} levels.")]
+                )
+            if any(isinstance(one, str) and "\0" in one for one in level):
+                raise Refused([GraphQLError(f"The variable ${name} holds a NUL character (\\u0000).")])
+            level = [below for one in level for below in _below(one)]
 
 
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
+def _below(value: Any) -> Sequence[Any]:
     if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(map(_has_nul, value))
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else ()

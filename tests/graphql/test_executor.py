@@ -1,4 +1,5 @@
 import threading
+from functools import reduce
 
 import pytest
 from graphql import get_introspection_query, parse
@@ -74,6 +75,12 @@ def test_unknown_field_names_its_place():
             {"i": {"json": [{"a": ["\0"]}]}},
             None,
             "The variable $i holds a NUL character (\\u0000).",
+        ),
+        (
+            "query ($i: ScalarInput!) { echo(input: $i) }",
+            {"i": {"json": reduce(lambda inner, _: [inner], range(300), "a")}},
+            None,
+            "The variable $i is nested deeper than 50 levels.",
         ),
         ("{" * 5000, {}, None, "Syntax Error: Document exceeds the maximum nesting depth. Parsing aborted."),
     ],
