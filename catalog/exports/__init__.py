@@ -1,5 +1,5 @@
-"""Export of catalogues: all of one as JSON Lines, or its products as Shopify's CSV (docs/import)."""
+"""Export of catalogues: all of one as JSON Lines, or its products as other shops' CSV (docs/import)."""
 
-from catalog.exports.writing import Summary, export_catalogue, export_shopify
+from catalog.exports.writing import TABLES, Summary, export_catalogue, export_products
 
-__all__ = ["Summary", "export_catalogue", "export_shopify"]
+__all__ = ["TABLES", "Summary", "export_catalogue", "export_products"]

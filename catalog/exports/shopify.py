@@ -1,13 +1,11 @@
 """Products as Shopify's product CSV has them: a row for each variant or further picture, its product's on the first."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from catalog.exports.html import to_html
-from commerce.money import from_minor
+from catalog.exports.tabular import Line, Table, amount
 
-Line = dict[str, Any]
 # What our catalogue has no column for: kept in the metadata under "shopify." and the column's name.
 PRODUCT_EXTRAS = (
     "Gift Card",
@@ -69,39 +67,13 @@ COLUMNS = [
 ]
 
 
-class Shopify:
-    """Turns the lines of a catalogue into rows; `lost` counts what the format cannot hold."""
+class Shopify(Table):
+    """Turns the lines of a catalogue into rows, by column; columns that a row has not are empty."""
 
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
-        self.lost: Counter[str] = Counter()
-        self._values: dict[tuple[str, str], str] = {}
-        self._attributes: dict[str, str] = {}
-        self._types: dict[str, tuple[str, list[str]]] = {}
-        self._paths: dict[str, str] = {}
+    columns = COLUMNS
 
-    def rows(self, lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
-        """Yield the rows of all products, by column; columns that a row has not are empty."""
-        for line in lines:
-            match line["object"]:
-                case "attribute":
-                    self._attributes[line["slug"]] = line["name"]
-                case "attribute-value" if not line["plain_text"] and not line["rich_text"]:
-                    self._values[line["attribute"], line["slug"]] = line["name"]
-                case "product-type":
-                    held = sorted(line["attributes"], key=lambda one: one["position"])
-                    options = [one["attribute"] for one in held if one["on_variants"]]
-                    self._types[line["slug"]] = (line["name"], options)
-                case "category":
-                    above = self._paths.get(line["parent"], "")
-                    self._paths[line["slug"]] = f"{above} > {line['name']}" if above else line["name"]
-                case "product":
-                    yield from self._product(line)
-                case "page" | "menu" | "collection" | "reference" as kind:
-                    self.lost[f"{kind}s"] += 1
-
-    def _product(self, line: Line) -> Iterator[dict[str, Any]]:
-        self._count_lost(line)
+    def product(self, line: Line) -> Iterator[dict[str, Any]]:
+        self.count_lost(line, held={"vendor", "tags"})
         pictures = [(one["url"], one["alt"]) for one in line["media"] if one["url"]]
         variants = line["variants"] or [None]
         for number in range(max(len(variants), len(pictures))):
@@ -116,17 +88,15 @@ class Shopify:
             yield row
 
     def _own(self, line: Line) -> dict[str, Any]:
-        words = self._words(line["values"])
-        shown = [one for one in line["publications"] if one["channel"] == self.channel]
-        is_shown = bool(shown and shown[0]["is_published"])
+        words = self.words(line["values"])
         return {
             "Title": line["name"],
             "Body (HTML)": to_html(line["description"]),
             "Vendor": words.get("vendor", [""])[0],
-            "Product Category": self._paths.get(line["category"], ""),
-            "Type": self._types[line["product_type"]][0],
+            "Product Category": self.paths.get(line["category"], ""),
+            "Type": self.types[line["product_type"]][0],
             "Tags": ", ".join(words.get("tags", [])),
-            "Published": str(is_shown).lower(),
+            "Published": str(self.is_shown(line)).lower(),
             "SEO Title": line["seo_title"],
             "SEO Description": line["seo_description"],
             "Status": "active",
@@ -135,11 +105,11 @@ class Shopify:
 
     def _variant(self, variant: Line, product_type: str) -> dict[str, Any]:
         row = {name: variant["metadata"].get(f"shopify.{name}", "") for name in VARIANT_EXTRAS}
-        price = next((one for one in variant["prices"] if one["channel"] == self.channel), None)
-        words = self._words(variant["values"])
-        options = [(slug, words[slug][0]) for slug in self._types[product_type][1] if slug in words]
+        price = self.price(variant)
+        words = self.words(variant["values"])
+        options = [(slug, words[slug][0]) for slug in self.types[product_type][1] if slug in words]
         for number, (slug, word) in enumerate(options[:3], 1):
-            row[f"Option{number} Name"], row[f"Option{number} Value"] = self._attributes[slug], word
+            row[f"Option{number} Name"], row[f"Option{number} Value"] = self.attributes[slug], word
         if not options:
             row["Option1 Name"], row["Option1 Value"] = "Title", "Default Title"
         self.lost["options beyond three"] += len(options[3:])
@@ -153,28 +123,7 @@ class Shopify:
             }
         )
         if price is not None:
-            for column, name in (
-                ("Variant Price", "price"),
-                ("Variant Compare At Price", "prior_price"),
-                ("Cost per item", "cost"),
-            ):
-                minor = price[name]
-                row[column] = "" if minor is None else str(from_minor(minor, price["currency"]))
+            row["Variant Price"] = amount(price, "price")
+            row["Variant Compare At Price"] = amount(price, "prior_price")
+            row["Cost per item"] = amount(price, "cost")
         return row
-
-    def _words(self, values: list[list[Any]]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for attribute, slug, _ in values:
-            if (attribute, slug) in self._values:
-                found.setdefault(attribute, []).append(self._values[attribute, slug])
-        return found
-
-    def _count_lost(self, line: Line) -> None:
-        held = {"vendor", "tags"}
-        self.lost["values of attributes"] += sum(value[0] not in held for value in line["values"])
-        self.lost["places in collections"] += len(line["collections"])
-        self.lost["translations"] += len(line["translations"])
-        self.lost["stored pictures"] += sum(not one["url"] for one in line["media"])
-        for variant in line["variants"]:
-            self.lost["prices of other channels"] += sum(one["channel"] != self.channel for one in variant["prices"])
-            self.lost["translations"] += len(variant["translations"])

@@ -11,7 +11,10 @@ from typing import IO
 
 import orjson
 
-from catalog.exports import catalogue, shopify
+from catalog.exports import catalogue
+from catalog.exports.shopify import Shopify
+from catalog.exports.tabular import Table
+from catalog.exports.woocommerce import WooCommerce
 from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
 from tenants import queries as tenants
@@ -47,10 +50,15 @@ def export_catalogue(*, tenant_id: int, path: Path, seen: Seen = lambda done, to
     return Summary(*_write(tenant_id, path, lines, seen))
 
 
-def export_shopify(
-    *, tenant_id: int, path: Path, channel: str | None = None, seen: Seen = lambda done, total: None
+TABLES: dict[str, type[Table]] = {"shopify": Shopify, "woocommerce": WooCommerce}
+
+
+def export_products(
+    *, tenant_id: int, path: Path, format: str, channel: str | None = None, seen: Seen = lambda done, total: None
 ) -> Summary:
-    """Write a tenant's products as Shopify's product CSV, with the prices of a channel; else as `export_catalogue`.
+    """Write a tenant's products as the CSV of another shop (TABLES), with the prices of a channel.
+
+    What `export_catalogue` says of files and snapshots holds here, too.
 
     Without a channel it is the shop's only one, or "default-channel". Raises DomainError for one that there is not.
     """
@@ -59,15 +67,15 @@ def export_shopify(
     channel = channel or (channels[0] if len(channels) == 1 else "default-channel")
     if channel not in channels:
         raise DomainError(f"The tenant has no channel {channel!r}; it has {', '.join(channels)}.", field="channel")
-    shape = shopify.Shopify(channel)
+    table = TABLES[format](channel)
 
     def lines() -> Iterable[bytes]:
-        yield _csv(shopify.COLUMNS)
-        for row in shape.rows(catalogue.lines()):
-            yield _csv(["" if (cell := row.get(name)) is None else str(cell) for name in shopify.COLUMNS])
+        yield _csv(table.columns)
+        for row in table.rows(catalogue.lines()):
+            yield _csv(["" if (cell := row.get(name)) is None else str(cell) for name in table.columns])
 
     written = _write(tenant_id, path, lines, seen)
-    return Summary(*written, lost={what: count for what, count in shape.lost.items() if count})
+    return Summary(*written, lost={what: count for what, count in table.lost.items() if count})
 
 
 def _write(tenant_id: int, path: Path, lines: Callable[[], Iterable[bytes]], seen: Seen) -> tuple[int, int]:
@@ -90,7 +98,7 @@ def _write(tenant_id: int, path: Path, lines: Callable[[], Iterable[bytes]], see
     return done, size
 
 
-def _csv(cells: list[str]) -> bytes:
+def _csv(cells: Iterable[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()

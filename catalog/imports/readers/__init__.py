@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.imports.errors import FileError
-from catalog.imports.readers import delimited, jsonl, shopify, yamls
+from catalog.imports.readers import delimited, jsonl, shopify, woocommerce, yamls
 from catalog.imports.readers.rows import Layout, Row
 
 __all__ = ["FORMATS", "Layout", "Row", "Scan", "format_of", "read_rows", "scan"]
@@ -16,6 +16,7 @@ _READERS: dict[str, Callable[[Path, Layout], Iterator[Row]]] = {
     "csv": delimited.read,
     "yaml": yamls.read,
     "shopify": shopify.read,
+    "woocommerce": woocommerce.read,
 }
 _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".yaml": "yaml", ".yml": "yaml"}
 FORMATS = tuple(_READERS)

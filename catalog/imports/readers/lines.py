@@ -48,6 +48,17 @@ def read_lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
+def encoding_of(path: Path) -> str:
+    """Return utf-8, or cp1252 (what Windows calls Latin-1) for a file that is not."""
+    with opened(path) as file:
+        for line in read_lines(file):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return "cp1252"
+    return "utf-8"
+
+
 def _skip_mark(file: IO[bytes]) -> None:
     try:
         start = file.peek(3)[:3]  # type: ignore[attr-defined]

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from catalog.exports.html import from_html
-from catalog.imports.cells import gtin_of
 from catalog.imports.errors import FileError
 from catalog.imports.readers import delimited
-from catalog.imports.readers.lines import opened, read_lines
+from catalog.imports.readers.codes import is_gtin
+from catalog.imports.readers.lines import encoding_of
 from catalog.imports.readers.rows import Layout, Row
-from commerce.errors import DomainError
 
 _OPTIONS = (1, 2, 3)
 _OF_VARIANTS = ("Variant SKU", "Variant Price", "Variant Barcode", "Option1 Value", "Variant Inventory Qty")
@@ -31,17 +30,6 @@ def read(path: Path, layout: Layout) -> Iterator[Row]:
         for row in _joined(rows) if handle else rows:
             ordinal += 1
             yield Row(ordinal, row.line, row.cells, row.problem, row.source)
-
-
-def encoding_of(path: Path) -> str:
-    """Return utf-8, or cp1252 (what Windows calls Latin-1) for a file that is not."""
-    with opened(path) as file:
-        for line in read_lines(file):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return "cp1252"
-    return "utf-8"
 
 
 def _check(row: Row) -> None:
@@ -90,12 +78,5 @@ def _variant(cells: Any, names: dict[int, str]) -> dict[str, Any]:
     pieces = cells.get("Variant Inventory Qty", "").strip()
     found["pieces"] = "0" if pieces.startswith("-") else pieces
     code = cells.get("Variant Barcode", "").strip().lstrip("'")
-    found["gtin" if _is_gtin(code) else "other barcode"] = code
+    found["gtin" if is_gtin(code) else "other barcode"] = code
     return found
-
-
-def _is_gtin(code: str) -> bool:
-    try:
-        return bool(gtin_of(code))
-    except DomainError:
-        return False

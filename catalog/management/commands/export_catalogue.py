@@ -10,13 +10,13 @@ from tenants import queries as tenants
 
 
 class Command(BaseCommand):
-    help = "Write the catalogue of a tenant into a file (.gz: gzipped): see docs/import/catalogue.md and shopify.md."
+    help = "Write the catalogue of a tenant into a file (.gz: gzipped): see docs/import."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--tenant", required=True, metavar="SLUG")
-        parser.add_argument("--format", choices=("catalogue", "shopify"), default="catalogue", help="(catalogue)")
-        parser.add_argument("--channel", metavar="SLUG", help="of Shopify's prices; else the only one")
+        parser.add_argument("--format", choices=("catalogue", *exports.TABLES), default="catalogue", help="(catalogue)")
+        parser.add_argument("--channel", metavar="SLUG", help="of a CSV's prices; else the only one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
@@ -24,11 +24,11 @@ class Command(BaseCommand):
         if tenant is None:
             raise CommandError(f"There is no tenant {options['tenant']!r}; `manage.py tenant list` shows them.")
         try:
-            if options["format"] == "shopify":
-                path, channel = options["file"], options["channel"]
-                written = exports.export_shopify(tenant_id=tenant.id, path=path, channel=channel)
+            own: dict[str, Any] = {"tenant_id": tenant.id, "path": options["file"]}
+            if options["format"] in exports.TABLES:
+                written = exports.export_products(**own, format=options["format"], channel=options["channel"])
             else:
-                written = exports.export_catalogue(tenant_id=tenant.id, path=options["file"])
+                written = exports.export_catalogue(**own)
         except DomainError as error:
             raise CommandError(error.message) from error
         except OSError as error:

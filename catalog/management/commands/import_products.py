@@ -31,7 +31,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--tenant", required=True, metavar="SLUG")
-        parser.add_argument("--mapping", required=True, type=Path, metavar="MAPPING.yaml", help="or shopify")
+        parser.add_argument(
+            "--mapping", required=True, type=Path, metavar="MAPPING.yaml", help="or shopify, woocommerce"
+        )
         parser.add_argument("--channel", metavar="SLUG", help="instead of the mapping's channel")
         parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
         parser.add_argument("--atomic", action="store_true", help="import everything, or nothing if a row is bad")
