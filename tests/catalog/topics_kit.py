@@ -12,7 +12,8 @@ from django.db import connection
 from django.test import RequestFactory
 from graphql import GraphQLError, parse
 
-from catalog.models import Attribute, Category, Collection, Page, Product, ProductPublication, Variant
+from catalog.models import Attribute, Category, Collection, Page, Product, ProductPublication, Thumbnail, Variant
+from catalog.queries.thumbnails import DEFAULT_SIZE
 from catalog.search import pending
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, usage_of
@@ -66,6 +67,7 @@ def full_shop(now: datetime) -> Shop:
         for product, slug in ((coat, "coat"), (everything, "all")):
             Product.objects.filter(id=product.id).update(slug=slug)
         _give_values(everything, coat)
+        _give_pictures(coat, everything)
         for number in range(5):
             make.make_product(f"Plain {number}", slug=f"plain-{number}", price=100 + number, category=coat.category)
         make.make_product("Elsewhere", slug="elsewhere", channels=[other], price=777)
@@ -108,6 +110,17 @@ def _make_content(awaited: Collection, now: datetime) -> None:
     for page in pages:
         make.make_menu_item(menu, page.title, parent=top, page=page)
     make.make_menu_item(menu, "Awaited", parent=top, collection=awaited)
+
+
+def _give_pictures(*products: Product) -> None:
+    """Give products stored pictures whose thumbnails have been made, and their categories backgrounds."""
+    Thumbnail.objects.all().delete()
+    for product in products:
+        file = make.make_media(product, file=f"products/{product.slug}.png", position=-1).file.name
+        Category.objects.filter(id=product.category_id).update(background_image=file)
+        for size in (256, DEFAULT_SIZE):
+            made = {"size": size, "format": "ORIGINAL", "name": f"thumbnails/{product.slug}_{size}.png"}
+            Thumbnail.objects.create(source=file, claimed_at=product.created_at, **made)
 
 
 def _give_values(product: Product, target: Product) -> None:
