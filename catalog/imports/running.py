@@ -33,13 +33,17 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`channel` overrides the mapping's; a dry run writes nothing, an atomic one everything or nothing."""
+    """`channel` overrides the mapping's; a dry run writes nothing, an atomic one everything or nothing.
+
+    `actor` is who runs it, as the run's books name it.
+    """
 
     channel: str | None = None
     batch_size: int = 500
     is_dry_run: bool = False
     is_atomic: bool = False
     restart: bool = False
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,7 @@ class _Import:
             file_name=self.path.name[:500],
             total=self.scanned.rows,
             is_atomic=self.options.is_atomic,
+            actor=self.options.actor,
         )
         self.run_id = run.id
         return run, is_resumed

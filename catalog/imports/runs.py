@@ -36,9 +36,8 @@ def start(*, find: dict[str, Any], restart: bool, **columns: Any) -> tuple[Impor
     run = None if columns["is_atomic"] else unfinished.order_by("-created_at").first()
     if run is None:
         return ImportRun.objects.create(**find, **columns), False
-    if run.status == Status.PAUSED:
-        run.status = Status.RUNNING
-        run.save(update_fields=["status", "updated_at"])
+    run.status, run.actor = Status.RUNNING, columns.get("actor", "")
+    run.save(update_fields=["status", "actor", "updated_at"])
     return run, True
 
 
@@ -92,6 +91,22 @@ def advance(run_id: UUID, progress: Progress, problems: Iterable[Problem], *, fi
         )
         for number, problem in enumerate(problems, first_number)
     )
+
+
+def stop(actor: str, status: str) -> None:
+    """Have the run of a job stop before its next batch: paused, or cancelled for good."""
+    open_ = [Status.RUNNING, Status.PAUSED]
+    ImportRun.objects.filter(actor=actor, status__in=open_).update(status=status)
+
+
+def is_paused(actor: str) -> bool:
+    """Say whether the run of a job is paused."""
+    return ImportRun.objects.filter(actor=actor, status=Status.PAUSED).exists()
+
+
+def is_cancelled(actor: str) -> bool:
+    """Say whether the run of a job was cancelled for good."""
+    return ImportRun.objects.filter(actor=actor, status=Status.CANCELLED).exists()
 
 
 def finish(run_id: UUID, status: str, *, now: datetime, error: str = "") -> None:

@@ -41,6 +41,7 @@ def import_catalogue(
     clock: Callable[[], datetime],
     batch_size: int = 500,
     restart: bool = False,
+    actor: str = "",
 ) -> Summary:
     """Import a file that `export_catalogue` wrote; go on with a run of the same file that was interrupted.
 
@@ -57,6 +58,7 @@ def import_catalogue(
             kind=KIND,
             total=scanned.rows,
             is_atomic=False,
+            actor=actor,
         )
         before = runs.list_problems(run.id) if is_resumed else []
         names = Names()
