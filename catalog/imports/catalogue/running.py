@@ -17,6 +17,7 @@ from catalog.imports.catalogue.names import Names
 from catalog.imports.catalogue.objects import CHANGED, CREATED, Objects
 from catalog.imports.catalogue.products import ProductLine, read_product, write_products
 from catalog.imports.catalogue.values import Read, Uses, read_value, write_values
+from catalog.imports.corrections import COLUMN
 from catalog.imports.errors import FileError, Problem
 from catalog.imports.readers import Layout, Row, read_rows, scan
 from catalog.imports.running import ATTEMPTS, Observer, Summary, is_passing
@@ -80,10 +81,17 @@ def import_catalogue(
 
 def _batches(rows: Iterable[Row], *, after: int, size: int) -> Iterator[list[Row]]:
     """Yield rows of one kind that follow each other, beyond the row of ordinal `after`."""
-    rest = (row for row in rows if row.ordinal > after)
+    rest = (_without_reason(row) for row in rows if row.ordinal > after)
     for _, alike in itertools.groupby(rest, key=lambda row: str(row.cells.get("object"))):
         while batch := list(itertools.islice(alike, size)):
             yield batch
+
+
+def _without_reason(row: Row) -> Row:
+    """Leave the column aside in which an earlier import said why it refused the row."""
+    if COLUMN not in row.cells:
+        return row
+    return replace(row, cells={name: cell for name, cell in row.cells.items() if name != COLUMN})
 
 
 class _Import:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.imports.errors import FileError
-from catalog.imports.readers.lines import opened, read_lines
+from catalog.imports.readers.lines import encoding_of, opened, read_lines
 from catalog.imports.readers.rows import Layout, Row
 
 MOST_CHARACTERS_PER_CELL = 10_000_000
@@ -39,6 +39,19 @@ def read(path: Path, layout: Layout) -> Iterator[Row]:
             named = {} if problem else dict(zip(header, cells, strict=True))
             named.pop("", None)
             yield Row(ordinal, line, named, problem, source)
+
+
+def read_header(path: Path, layout: Layout) -> tuple[list[str], str, str]:
+    """Return the columns of a file as they stand there, its delimiter and its encoding. Raises FileError."""
+    encoding = layout.encoding if layout.format == "csv" else encoding_of(path)
+    csv.field_size_limit(MOST_CHARACTERS_PER_CELL)
+    with opened(path) as file:
+        text = _Text(read_lines(file), encoding)
+        first = next(text, "")
+        delimiter = layout.delimiter or max(_DELIMITERS, key=first.count)
+        text.push_back(first)
+        _, cells, _, _ = next(_records(text, delimiter))
+    return cells, delimiter, encoding
 
 
 class _Text:

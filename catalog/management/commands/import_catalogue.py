@@ -21,9 +21,11 @@ class Command(import_products.Command):
         parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run")
         parser.add_argument("--batch-size", type=int, default=500, metavar="ROWS", help="rows of a transaction (500)")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write refused rows there, as JSON Lines")
+        parser.add_argument("--corrections", type=Path, metavar="FILE", help="and in the format of the input")
         parser.set_defaults(dry_run=False, atomic=False)
 
-    def run_import(self, options: dict[str, Any], watcher: imports.Observer) -> imports.Summary:
+    def run_import(self, options: dict[str, Any], watcher: import_products.Watcher) -> imports.Summary:
+        self.correct(options, imports.Layout("jsonl"), watcher)
         return imports.import_catalogue(
             tenant_id=self.find_tenant(options["tenant"]),
             path=options["file"],

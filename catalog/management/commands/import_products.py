@@ -40,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--restart", action="store_true", help="do not go on with an interrupted run")
         parser.add_argument("--batch-size", type=int, default=500, metavar="ROWS", help="rows of a transaction (500)")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write refused rows there, as JSON Lines")
+        parser.add_argument("--corrections", type=Path, metavar="FILE", help="and in the format of the input")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["batch_size"] <= 10_000:
@@ -47,8 +48,10 @@ class Command(BaseCommand):
         started = time.monotonic()
         with ExitStack() as stack:
             errors = stack.enter_context(_opened(options["errors"])) if options["errors"] else None
+            corrections = _opened(options["corrections"]) if options["corrections"] else None
+            self.corrections = stack.enter_context(corrections) if corrections else None
             console = Console(file=cast(IO[str], vars(self.stderr)["_out"]))  # Django's own ends lines by itself
-            watcher = stack.enter_context(_Watcher(console, options["file"].name, errors))
+            watcher = stack.enter_context(Watcher(console, options["file"].name, errors))
             try:
                 summary = self.run_import(options, watcher)
             except DomainError as error:
@@ -69,12 +72,14 @@ class Command(BaseCommand):
             raise CommandError(f"The tenant {tenant.slug} is {tenant.status}: `manage.py tenant resume {tenant.slug}`.")
         return tenant.id
 
-    def run_import(self, options: dict[str, Any], watcher: imports.Observer) -> imports.Summary:
+    def run_import(self, options: dict[str, Any], watcher: "Watcher") -> imports.Summary:
         """Import the file that the options name."""
+        mapping = imports.load_mapping(imports.ready_mapping(options["mapping"]), options["file"])
+        self.correct(options, mapping.layout, watcher)
         return imports.import_products(
             tenant_id=self.find_tenant(options["tenant"]),
             path=options["file"],
-            mapping=imports.load_mapping(imports.ready_mapping(options["mapping"]), options["file"]),
+            mapping=mapping,
             options=imports.Options(
                 channel=options["channel"],
                 batch_size=options["batch_size"],
@@ -85,6 +90,11 @@ class Command(BaseCommand):
             observer=watcher,
             clock=timezone.now,
         )
+
+    def correct(self, options: dict[str, Any], layout: imports.Layout, watcher: "Watcher") -> None:
+        """Have the watcher write the refused rows, where that is asked for."""
+        if self.corrections is not None:
+            watcher.corrections = imports.Corrections(options["file"], layout, self.corrections)
 
     def _report(self, summary: imports.Summary, options: dict[str, Any], seconds: float) -> None:
         done = summary.progress
@@ -110,18 +120,19 @@ class Command(BaseCommand):
             raise CommandError(f"{_rows(done.refused)} refused.")
 
 
-class _Watcher:
+class Watcher:
     """Shows the progress, as a bar on a terminal and as lines elsewhere, and tells of refused rows."""
 
     def __init__(self, console: Console, name: str, errors: IO[bytes] | None) -> None:
         self.console, self.name, self.errors = console, name, errors
+        self.corrections: imports.Corrections | None = None
         self.told = 0
         self.last_line = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task(name, total=None)
 
-    def __enter__(self) -> "_Watcher":
+    def __enter__(self) -> "Watcher":
         self.bar.start()
         return self
 
@@ -155,6 +166,8 @@ class _Watcher:
                 self.errors.write(_as_json(self.name, problem))
         if self.errors is not None:
             self.errors.flush()
+        if self.corrections is not None:
+            self.corrections.add(problems)
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
