@@ -159,11 +159,12 @@ FROM unnest(%s::integer[], %s::uuid[], %s::timestamptz[]) AS x (tenant_id, id, l
 WHERE d.tenant_id = x.tenant_id AND d.id = x.id AND d.leased_until = x.lease
 """
 
+# A slowed one is well again once a delivery that tried it succeeds, not one that was on its way when it was slowed.
 _HEALTHY = """
 UPDATE webhooks_webhook w SET failures = 0, failing_since = NULL, state = 'ok', reason = '', probe_at = NULL
-FROM unnest(%s::integer[], %s::uuid[]) AS x (tenant_id, id)
-WHERE w.tenant_id = x.tenant_id AND w.id = x.id AND w.state <> 'paused'
-  AND (w.failures > 0 OR w.state = 'slowed' OR w.failing_since IS NOT NULL)
+FROM unnest(%s::integer[], %s::uuid[], %s::boolean[]) AS x (tenant_id, id, was_tried)
+WHERE w.tenant_id = x.tenant_id AND w.id = x.id
+  AND (w.state = 'slowed' AND x.was_tried OR w.state = 'ok' AND (w.failures > 0 OR w.failing_since IS NOT NULL))
 """
 
 # An endpoint that answers, but that nothing succeeds at. The start of the transaction is before what died in it.
@@ -213,7 +214,7 @@ _LOOKED_AT = 4
 
 
 class Claimed(NamedTuple):
-    """A delivery that this worker alone may send until `lease`."""
+    """A delivery that this worker alone may send until `lease`; `is_probe`: it tries a slowed webhook."""
 
     tenant_id: int
     id: UUID
@@ -231,6 +232,7 @@ class Claimed(NamedTuple):
     tried_since: datetime | None
     lease: datetime
     body: bytes | None = None
+    is_probe: bool = False
 
 
 class Report(NamedTuple):
@@ -359,7 +361,7 @@ def _without_lost_probes(cursor: Any, rows: list[Any], until: datetime) -> list[
 def _claimed(row: Sequence[Any], until: datetime) -> Claimed:
     columns: list[Any] = list(row[1:15])
     columns[9] = orjson.loads(columns[9])
-    return Claimed._make((*columns, until, None if row[18] is None else bytes(row[18])))
+    return Claimed._make((*columns, until, None if row[18] is None else bytes(row[18]), row[16]))
 
 
 def _report_columns(reports: Sequence[Report]) -> list[list[Any]]:
@@ -385,9 +387,10 @@ def _report_columns(reports: Sequence[Report]) -> list[list[Any]]:
 
 def _record_health(cursor: Any, reports: Sequence[Report], health: Health) -> list[Ailing]:
     tried = _by_webhook(report for report in reports if report.is_tried)
-    healthy = [key for key, found in tried.items() if any(report.status == "delivered" for report in found)]
+    done = {key: [one for one in found if one.status == "delivered"] for key, found in tried.items()}
+    healthy = {key: any(one.claimed.is_probe for one in found) for key, found in done.items() if found}
     if healthy:
-        cursor.execute(_HEALTHY, _columns(healthy))
+        cursor.execute(_HEALTHY, _columns((*key, was_tried) for key, was_tried in healthy.items()))
     rejected = [
         (*key, any(report.code is not None for report in found), found[-1].error)
         for key, found in tried.items()

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -524,7 +525,8 @@ def test_an_endpoint_that_asks_to_be_left_alone_is(tenant, relay, receiver, stat
     assert {one.status for one in deliveries(tenant)} == {"delivered"}
 
 
-def test_it_is_left_alone_though_it_took_others_meanwhile(tenant, relay, receiver):
+@pytest.mark.parametrize("later", [0, 0.5], ids=["at once", "after it was slowed"])
+def test_it_is_left_alone_though_it_took_others_meanwhile(later, tenant, relay, receiver):
     hook = subscribe(tenant, receiver.url)
     publish(tenant, *(changed() for _ in range(4)))
     relay.drain()
@@ -532,7 +534,10 @@ def test_it_is_left_alone_though_it_took_others_meanwhile(tenant, relay, receive
 
     def answer(got):
         both.wait(5)
-        return (429, {"Retry-After": "600"}) if got is receiver.received[0] else 200
+        if got is receiver.received[0]:
+            return 429, {"Retry-After": "600"}
+        time.sleep(later)
+        return 200
 
     receiver.answer = answer
     deliverer(threads=8).run()
