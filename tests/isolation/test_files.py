@@ -167,7 +167,6 @@ def test_a_token_for_sending_a_file_is_worth_nothing_at_another_shop(tenant, oth
         operations.finish_upload(tenant_id=tenant.id, upload_id=started.id, now=timezone.now())
 
 
-@pytest.mark.usefixtures("no_file_workers")
 def test_deleting_one_shops_file_leaves_the_others(tenant, other_tenant):
     for shop in (tenant, other_tenant):
         with tenant_scope(shop.id):
