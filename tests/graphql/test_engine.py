@@ -261,7 +261,7 @@ def _paths() -> dict[str, str]:
 
 
 def _arguments(field) -> str:
-    values = {"first": "1", "key": '"k"', "slug": '"s"', "id": '"i"', "languageCode": "NL"}
+    values = {"first": "1", "key": '"k"', "slug": '"s"', "id": '"i"', "prefix": '"p"', "languageCode": "NL"}
     required = [name for name, given in field.args.items() if str(given.type).endswith("!") or name == "first"]
     return f"({', '.join(f'{name}: {values[name]}' for name in required)})" if required else ""
 
