@@ -117,8 +117,8 @@ def test_a_page_gets_its_values_and_its_publication(tenant):
     response = send(client, page(made), {f"attribute_{shown.id.hex}": [str(products[1].id)]})
     assert response.status_code == 302, errors(response)
     with tenant_scope(tenant.id):
-        held = [row.value.name for row in PageValue.objects.filter(page=made, value__attribute=shown)]
-        assert held == ["B"]
+        shown_names = [row.value.name for row in PageValue.objects.filter(page=made, value__attribute=shown)]
+        assert shown_names == ["B"]
 
 
 def test_a_page_types_attributes_are_those_of_pages(tenant):

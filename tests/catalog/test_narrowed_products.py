@@ -47,7 +47,7 @@ def shop():
             operations.assign_product_values(product=products[name], values=values, now=timezone.now())
         ids = {name: to_global_id(type(one).__name__, one.id) for name, one in targets.items()}
         ids |= {"size": to_global_id("Attribute", size.id), "weight": to_global_id("Attribute", weight.id)}
-        ids["sku"] = products["A"].variants.get().sku
+        ids["sku"] = str(products["A"].variants.get().sku)
     return shop, ids
 
 

@@ -1,6 +1,7 @@
 """Pages at `/graphql/` and their operations."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -313,7 +314,7 @@ def test_sorted_pages_go_both_ways(graphql, shop, field):
 
 
 def test_where_has_limits(graphql, shop):
-    deep = {"slug": {"eq": "about"}}
+    deep: dict[str, Any] = {"slug": {"eq": "about"}}
     for _ in range(7):
         deep = {"AND": [deep]}
     assert listed(graphql(shop, LIST, where=deep, first=1)) == ["about"]
