@@ -1,0 +1,86 @@
+"""How fast whole catalogues come in and go out, on the stack of COMMERCE_ENV_FILE.
+
+    python -m tests.catalog.measure_transfer 20000 200000
+
+opens a shop for each number of products, imports a generated file of them, and exports it again.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+
+KINDS, COLOURS, CATEGORIES = 10, 50, 200
+
+
+def write_file(path: Path, products: int) -> None:
+    """Write a file of so many products of two variants each."""
+    with path.open("w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in _lines(products))
+
+
+def _lines(products: int):
+    yield {"object": "catalogue", "version": 1, "channels": {"default-channel": "EUR"}}
+    yield {"object": "warehouse", "slug": "main", "name": "Main", "channels": [{"channel": "default-channel"}]}
+    yield {"object": "attribute", "slug": "colour", "name": "Colour"}
+    for n in range(COLOURS):
+        yield {"object": "attribute-value", "attribute": "colour", "slug": f"colour-{n}", "name": f"Colour {n}"}
+    for n in range(KINDS):
+        held = [{"attribute": "colour"}, {"attribute": "colour", "on_variants": True}]
+        yield {"object": "product-type", "slug": f"kind-{n}", "name": f"Kind {n}", "attributes": held}
+    for n in range(CATEGORIES):
+        parent = f"category-{n // 10}" if n >= 10 else None
+        yield {"object": "category", "slug": f"category-{n}", "name": f"Category {n}", "parent": parent}
+    for n in range(products):
+        yield _product(n)
+
+
+def _product(n: int):
+    text = " ".join(f"word{(n * k) % 5000}" for k in range(1, 40))
+    price = {"channel": "default-channel", "currency": "EUR", "price": 100 + n % 9000}
+    return {
+        "object": "product",
+        "slug": f"product-{n}",
+        "name": f"Product {n} of word{n % 5000}",
+        "product_type": f"kind-{n % KINDS}",
+        "category": f"category-{n % CATEGORIES}",
+        "description": {"blocks": [{"type": "paragraph", "data": {"text": text}}]},
+        "values": [["colour", f"colour-{n % COLOURS}", 0]],
+        "publications": [{"channel": "default-channel"}],
+        "media": [{"url": f"https://pictures.example/{n}.jpg"}],
+        "translations": {"nl": {"name": f"Ding {n}"}},
+        "variants": [
+            {
+                "sku": f"S-{n}-{k}",
+                "position": k,
+                "values": [["colour", f"colour-{(n + k) % COLOURS}", 0]],
+                "prices": [price],
+                "stock": [{"warehouse": "main", "on_hand": n % 20}],
+            }
+            for k in range(2)
+        ],
+    }
+
+
+def measure(products: int) -> None:
+    """Import and export so many products; the commands print their rates."""
+    from django.core.management import call_command
+
+    from tests.factories.tenants import open_shop
+
+    shop = open_shop(currency="EUR")
+    with tempfile.TemporaryDirectory() as folder:
+        path, out = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
+        write_file(path, products)
+        call_command("import_catalogue", path, tenant=shop.slug)
+        call_command("export_catalogue", out, tenant=shop.slug)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    for number in map(int, sys.argv[1:]):
+        measure(number)
