@@ -119,7 +119,7 @@ def _filtered(asked: dict[str, Any], root: str) -> dict[str, Any]:
 
 
 def _search(asked: dict[str, Any], root: str) -> dict[str, Any]:
-    return _page(fetch(_SEARCH, [f"%{asked['text']}%"]), root)
+    return _page(fetch(_SEARCH, [f"% {asked['text']} %"]), root)
 
 
 def _page(rows: list[tuple[Any, ...]], root: str, **more: Any) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _searched(shop: Shop, word: str) -> Ask:
     hits = {
         shop.id("product", product.number, "Product"): product
         for product in shop.facts.listed
-        if word in product.name.lower()
+        if word in product.name.lower().split()
     }
 
     def check(data: Any) -> str:
