@@ -58,8 +58,10 @@ class CatalogResource(ShopView, Resource):
             found = self._channels = {row.id: row.slug for row in tenants.list_channel_rows()}
         return found
 
-    def channel_id(self, slug: str) -> UUID:
-        """Return the id of a channel, or raise ValidationError."""
+    def channel_id(self, slug: str | None) -> UUID:
+        """Return the id of a channel, or raise ValidationError; a PATCH may leave a part's channel out."""
+        if slug is None:
+            raise ValidationError({"channel": [ErrorDetail("Name the channel by its slug.", "REQUIRED")]})
         for id_, known in self.channels.items():
             if slug in (known, str(id_)):
                 return id_

@@ -93,7 +93,7 @@ class Collections(CatalogResource):
             wanted: dict[Any, Any] = {}
             for number, one in enumerate(change.parts.get("publications") or ()):
                 try:
-                    id_ = self.channel_id(one["channel"])
+                    id_ = self.channel_id(one.get("channel"))
                     if id_ in wanted:
                         raise ValidationError({"channel": [ErrorDetail("The channel is named twice.", "INVALID")]})
                     wanted[id_] = {name: value for name, value in one.items() if name != "channel"}

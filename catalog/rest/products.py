@@ -141,7 +141,7 @@ class Products(WithValues, BatchedResource):
         found: dict[UUID, ProductPublication] = {}
         for number, one in enumerate(given):
             try:
-                id_ = self.channel_id(one["channel"])
+                id_ = self.channel_id(one.get("channel"))
             except ValidationError as error:
                 raise ValidationError({"publications": {str(number): error.detail}}) from error
             columns = {name: value for name, value in one.items() if name != "channel"}
