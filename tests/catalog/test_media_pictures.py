@@ -189,7 +189,7 @@ def test_a_reader_that_takes_too_much_memory_ends_alone(monkeypatch):
 
 def test_a_reader_that_takes_too_long_is_ended(monkeypatch):
     monkeypatch.setattr(pictures, "SECONDS", -4.9)
-    assert "seconds to read" in refusal(picture(), "x.png")
+    assert "to read" in refusal(picture(), "x.png")  # its own clock may end it before ours does
 
 
 def test_not_many_are_looked_at_at_once(monkeypatch):
