@@ -1,6 +1,7 @@
 """What the catalogue's resources share: writes by `catalog.operations`, channels by their slugs, attribute values."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from catalog import operations
 from catalog.values import check_editorjs
 from commerce.errors import DomainError
-from commerce.rest.changes import Change
+from commerce.rest.changes import Change, sound
 from commerce.rest.resources import Resource
 from commerce.rest.rows import Named, Reference
 from tenants import queries as tenants
@@ -44,29 +45,78 @@ class CatalogResource(ShopView, Resource):
     def save_parts(self, change: Change) -> None:
         """Write what stands in other tables, and set `is_written` where something differs. Raises DomainError."""
 
+    def replace_rows(
+        self, change: Change, model: Any, owner: str, key: Sequence[str], wanted: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Make these the rows of another table that belong to an object, told apart by the columns of `key`."""
+        own = {owner: change.instance.id}
+        held = {tuple(getattr(row, name) for name in key): row for row in model.objects.filter(**own)}
+        for columns in wanted:
+            row = held.pop(tuple(columns[name] for name in key), None) or model(**own)
+            if not row._state.adding and all(getattr(row, name) == value for name, value in columns.items()):
+                continue
+            for name, value in columns.items():
+                setattr(row, name, value)
+            operations.save(row, now=self.now, actor=self.actor)
+            change.is_written = True
+        for row in held.values():
+            operations.delete(row, now=self.now, actor=self.actor)
+            change.is_written = True
+
     def erase(self, instance: Any) -> None:
         operations.delete(instance, now=self.now, actor=self.actor)
 
     def explain(self, error: Exception, instance: Any) -> Exception:
         return operations.explain(error, instance) if isinstance(error, IntegrityError) else error
 
-    @property
-    def channels(self) -> Mapping[UUID, str]:
-        """The slugs of the shop's channels by id, read once for an answer."""
-        found: dict[UUID, str] | None = getattr(self, "_channels", None)
-        if found is None:
-            found = self._channels = {row.id: row.slug for row in tenants.list_channel_rows()}
-        return found
+    @cached_property
+    def channel_rows(self) -> Sequence[tenants.ChannelRow]:
+        """The shop's channels, read once for an answer."""
+        return tenants.list_channel_rows()
 
-    def channel_id(self, slug: str | None) -> UUID:
-        """Return the id of a channel, or raise ValidationError; a PATCH may leave a part's channel out."""
-        if slug is None:
-            raise ValidationError({"channel": [ErrorDetail("Name the channel by its slug.", "REQUIRED")]})
+    @cached_property
+    def channels(self) -> Mapping[UUID, str]:
+        """The slugs of the shop's channels by id."""
+        return {row.id: row.slug for row in self.channel_rows}
+
+    def channel_id(self, slug: str) -> UUID:
+        """Return the id of a channel, or raise ValidationError."""
         for id_, known in self.channels.items():
             if slug in (known, str(id_)):
                 return id_
         told = f"There is no channel {slug[:100]!r}; there are {', '.join(self.channels.values())}."
         raise ValidationError({"channel": [ErrorDetail(told, "NOT_FOUND")]})
+
+    def name_channels(self, changes: Sequence[Change]) -> None:
+        """Make of `publications` what they say by the channel's id; refuse rows that name no channel, or one twice."""
+        for change in sound(changes):
+            found: dict[UUID, dict[str, Any]] = {}
+            for number, one in enumerate(change.parts.get("publications", ())):
+                try:
+                    id_ = self.channel_id(one["channel"])
+                    if id_ in found:
+                        raise ValidationError({"channel": [ErrorDetail("The channel is named twice.", "INVALID")]})
+                    found[id_] = {name: value for name, value in one.items() if name != "channel"}
+                except ValidationError as error:
+                    change.refuse(ValidationError({"publications": {str(number): error.detail}}))
+            if "publications" in change.parts:
+                change.parts["publications"] = found
+
+    def load_publications(
+        self, model: Any, owner: str, instances: Sequence[Any], columns: Sequence[str]
+    ) -> dict[UUID, list[dict[str, Any]]]:
+        """Return publications as they are shown, in the order of channels, by the object's id. One statement."""
+        rows = sub_list(model, owner, instances, "channel_id", *columns)
+        return {
+            id_: sorted(
+                (
+                    {"channel": self.channels[channel_id], **dict(zip(columns, rest, strict=True))}
+                    for channel_id, *rest in own
+                ),
+                key=lambda publication: publication["channel"],
+            )
+            for id_, own in rows.items()
+        }
 
 
 class BatchedResource(CatalogResource):

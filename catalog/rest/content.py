@@ -135,20 +135,9 @@ class PageTypes(CatalogResource):
                 change.parts["attributes"] = list(dict.fromkeys(found[slug] for slug in change.parts["attributes"]))
 
     def save_parts(self, change: Change) -> None:
-        if "attributes" not in change.parts:
-            return
-        held = {row.attribute_id: row for row in PageTypeAttribute.objects.filter(page_type=change.instance)}
-        for position, attribute_id in enumerate(change.parts["attributes"]):
-            row = held.pop(attribute_id, None)
-            if row is not None and row.position == position:
-                continue
-            row = row or PageTypeAttribute(page_type=change.instance, attribute_id=attribute_id)
-            row.position = position
-            operations.save(row, now=self.now, actor=self.actor)
-            change.is_written = True
-        for row in held.values():
-            operations.delete(row, now=self.now, actor=self.actor)
-            change.is_written = True
+        if "attributes" in change.parts:
+            wanted = [{"attribute_id": id_, "position": place} for place, id_ in enumerate(change.parts["attributes"])]
+            self.replace_rows(change, PageTypeAttribute, "page_type_id", ["attribute_id"], wanted)
 
 
 class PageSerializer(RowSerializer):

@@ -5,11 +5,9 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from catalog import operations
 from catalog.models import Category, Collection, CollectionProduct, CollectionPublication
-from catalog.rest.base import METADATA, STANDARD, CatalogResource, RichText, sub_list
+from catalog.rest.base import METADATA, STANDARD, CatalogResource, RichText
 from commerce.rest.changes import Change
 from commerce.rest.filters import ID, Filter
 from commerce.rest.rows import FileAddress, Metadata, Part, Reference, RowSerializer, many
@@ -80,44 +78,18 @@ class Collections(CatalogResource):
     filters = _FILTERS
 
     def load(self, instances: Sequence[Any]) -> None:
-        rows = sub_list(CollectionPublication, "collection_id", instances, "channel_id", "is_published", "published_at")
+        columns = ("is_published", "published_at")
+        publications = self.load_publications(CollectionPublication, "collection_id", instances, columns)
         for one in instances:
-            shown = [
-                {"channel": self.channels[channel_id], "is_published": is_published, "published_at": at}
-                for channel_id, is_published, at in rows.get(one.id, [])
-            ]
-            one.parts = {"publications": sorted(shown, key=lambda publication: publication["channel"])}
+            one.parts = {"publications": publications.get(one.id, [])}
 
     def fill(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            wanted: dict[Any, Any] = {}
-            for number, one in enumerate(change.parts.get("publications") or ()):
-                try:
-                    id_ = self.channel_id(one.get("channel"))
-                    if id_ in wanted:
-                        raise ValidationError({"channel": [ErrorDetail("The channel is named twice.", "INVALID")]})
-                    wanted[id_] = {name: value for name, value in one.items() if name != "channel"}
-                except ValidationError as error:
-                    change.refuse(ValidationError({"publications": {str(number): error.detail}}))
-            if "publications" in change.parts:
-                change.parts["publications"] = wanted
+        self.name_channels(changes)
 
     def save_parts(self, change: Change) -> None:
-        if "publications" not in change.parts:
-            return
-        held = {row.channel_id: row for row in CollectionPublication.objects.filter(collection=change.instance)}
-        for channel_id, columns in change.parts["publications"].items():
-            row = held.pop(channel_id, None)
-            if row is not None and all(getattr(row, name) == value for name, value in columns.items()):
-                continue
-            row = row or CollectionPublication(collection=change.instance, channel_id=channel_id)
-            for name, value in columns.items():
-                setattr(row, name, value)
-            operations.save(row, now=self.now, actor=self.actor)
-            change.is_written = True
-        for row in held.values():
-            operations.delete(row, now=self.now, actor=self.actor)
-            change.is_written = True
+        if "publications" in change.parts:
+            wanted = [{"channel_id": id_, **columns} for id_, columns in change.parts["publications"].items()]
+            self.replace_rows(change, CollectionPublication, "collection_id", ["channel_id"], wanted)
 
 
 class CollectionProductSerializer(RowSerializer):

@@ -16,7 +16,6 @@ from commerce.money import from_minor, to_minor
 from commerce.rest.changes import Change
 from commerce.rest.filters import ID, Filter
 from commerce.rest.rows import Metadata, Part, Reference, RowSerializer
-from tenants import queries as tenants
 from tenants.rest import Need
 
 _STOCK_READ = Need("stock:read", ("MANAGE_PRODUCTS",))
@@ -83,7 +82,7 @@ class Prices(BatchedResource):
     )
 
     def fill(self, changes: Sequence[Change]) -> None:
-        currencies = {row.id: row.currency for row in tenants.list_channel_rows()}
+        currencies = {row.id: row.currency for row in self.channel_rows}
         for change in changes:
             change.instance.currency = currencies[change.instance.channel_id]
             for name in ("price", "cost", "prior_price"):

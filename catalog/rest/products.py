@@ -6,7 +6,6 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 
 from catalog import operations
 from catalog.models import (
@@ -109,18 +108,12 @@ class Products(WithValues, BatchedResource):
 
     def load(self, instances: Sequence[Any]) -> None:
         columns = [str(name) for name in PublicationSerializer().get_fields() if name != "channel"]
-        publications = sub_list(ProductPublication, "product_id", instances, "channel_id", *columns)
+        publications = self.load_publications(ProductPublication, "product_id", instances, columns)
         collections = sub_list(CollectionProduct, "product_id", instances, "collection_id")
         values = self.load_values(instances)
         for one in instances:
             one.parts = {
-                "publications": sorted(
-                    (
-                        {"channel": self.channels[channel_id], **dict(zip(columns, rest, strict=True))}
-                        for channel_id, *rest in publications.get(one.id, [])
-                    ),
-                    key=lambda publication: publication["channel"],
-                ),
+                "publications": publications.get(one.id, []),
                 "collections": sorted(str(row[0]) for row in collections.get(one.id, [])),
                 "attributes": values.get(one.id, {}),
             }
@@ -130,31 +123,20 @@ class Products(WithValues, BatchedResource):
 
     def fill(self, changes: Sequence[Change]) -> None:
         super().fill(changes)
-        for change in sound(changes):
-            if "publications" in change.parts:
-                try:
-                    change.parts["publications"] = self._publications(change.parts["publications"])
-                except ValidationError as error:
-                    change.refuse(error)
-
-    def _publications(self, given: Sequence[Mapping[str, Any]]) -> list[ProductPublication]:
-        found: dict[UUID, ProductPublication] = {}
-        for number, one in enumerate(given):
-            try:
-                id_ = self.channel_id(one.get("channel"))
-            except ValidationError as error:
-                raise ValidationError({"publications": {str(number): error.detail}}) from error
-            columns = {name: value for name, value in one.items() if name != "channel"}
-            if id_ in found:
-                raise ValidationError({"publications": {str(number): {"channel": ["The channel is named twice."]}}})
-            found[id_] = ProductPublication(channel_id=id_, **columns)
-        return list(found.values())
+        self.name_channels(changes)
 
     def save(self, changes: Sequence[Change]) -> None:
         by_id = {change.instance.id: change for change in changes}
         plans = {id_: c.parts["attributes"] for id_, c in by_id.items() if isinstance(c.parts.get("attributes"), Plan)}
         values = operations.compare(ProductValue, plans)
-        shown = {id_: c.parts["publications"] for id_, c in by_id.items() if "publications" in c.parts}
+        shown = {
+            id_: [
+                ProductPublication(channel_id=channel_id, **columns)
+                for channel_id, columns in c.parts["publications"].items()
+            ]
+            for id_, c in by_id.items()
+            if "publications" in c.parts
+        }
         publications = operations.compare_publications(shown)
         touched = values.owners | publications.products
         written = [c for c in changes if c.is_new or c.differing or c.instance.id in touched]

@@ -1,5 +1,6 @@
 """Product types, attributes and their values."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from catalog import operations
 from catalog.models import Attribute, AttributeValue, ProductType, ProductTypeAttribute
 from catalog.rest.base import METADATA, STANDARD, WRITE_TYPES, CatalogResource, sub_list
 from catalog.values import parse_value
@@ -82,27 +82,17 @@ class ProductTypes(CatalogResource):
     def save_parts(self, change: Change) -> None:
         if "attributes" not in change.parts:
             return
-        held = {
-            (row.attribute_id, row.on_variants): row
-            for row in ProductTypeAttribute.objects.filter(product_type=change.instance)
-        }
-        places = {True: 0, False: 0}
-        for wanted in change.parts["attributes"]:
-            key = (wanted["attribute"], wanted["on_variants"])
-            row = held.pop(key, None)
-            columns = {"variant_selection": wanted["variant_selection"], "position": places[key[1]]}
-            places[key[1]] += 1
-            if row is None:
-                row = ProductTypeAttribute(product_type=change.instance, attribute_id=key[0], on_variants=key[1])
-            elif all(getattr(row, name) == value for name, value in columns.items()):
-                continue
-            for name, value in columns.items():
-                setattr(row, name, value)
-            operations.save(row, now=self.now, actor=self.actor)
-            change.is_written = True
-        for row in held.values():
-            operations.delete(row, now=self.now, actor=self.actor)
-            change.is_written = True
+        places = {True: itertools.count(), False: itertools.count()}
+        wanted = [
+            {
+                "attribute_id": held["attribute"],
+                "on_variants": held["on_variants"],
+                "variant_selection": held["variant_selection"],
+                "position": next(places[held["on_variants"]]),
+            }
+            for held in change.parts["attributes"]
+        ]
+        self.replace_rows(change, ProductTypeAttribute, "product_type_id", ["attribute_id", "on_variants"], wanted)
 
 
 def find_attributes(names: set[str]) -> dict[str, UUID]:

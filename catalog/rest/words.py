@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from babel import Locale, UnknownLocaleError
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog.models import Media, Translation
 from catalog.operations.objects import KINDS
 from catalog.rest.base import IN_ORDER, METADATA, STANDARD, BatchedResource, RichText
+from commerce.errors import DomainError
 from commerce.rest.changes import Change, sound
 from commerce.rest.filters import ID, Filter
 from commerce.rest.rows import FileAddress, Metadata, Reference, RowSerializer
+from tenants.operations import clean_language
 from tenants.rest import Need
 
 # The dialect's type names of what can be translated → the model.
@@ -24,18 +25,6 @@ TRANSLATED = {
 }
 
 
-def language(text: str) -> str:
-    """Return a language as BCP 47 writes it ("pt-BR"), or raise ValidationError."""
-    try:
-        locale = Locale.parse(text.replace("_", "-"), sep="-")
-    except (ValueError, UnknownLocaleError, TypeError):
-        raise ValidationError(
-            ErrorDetail(f"There is no language {text[:50]!r}, such as nl or pt-BR.", "NOT_FOUND")
-        ) from None
-    parts = (locale.language, locale.script, locale.territory)
-    return "-".join(part for part in parts if part)
-
-
 class LanguageField(serializers.CharField):
     """A language by its BCP 47 code."""
 
@@ -43,7 +32,10 @@ class LanguageField(serializers.CharField):
         super().__init__(max_length=20, help_text="A BCP 47 code: nl, pt-BR.", **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        return language(super().to_internal_value(data))
+        try:
+            return clean_language(super().to_internal_value(data))
+        except DomainError as error:
+            raise ValidationError(ErrorDetail(error.message, "NOT_FOUND")) from error
 
 
 class TranslationSerializer(RowSerializer):

@@ -61,7 +61,7 @@ def read_filters(filters: Sequence[Filter], given: QueryDict, others: Sequence[s
     known = {filter_.name: filter_ for filter_ in filters}
     found = {}
     for name in given:
-        check_once(name, given)
+        _check_once(name, given)
         if name in known:
             found[known[name]] = known[name].parse(str(given[name]))
         elif name not in others:
@@ -72,8 +72,7 @@ def read_filters(filters: Sequence[Filter], given: QueryDict, others: Sequence[s
     return found
 
 
-def check_once(name: str, given: QueryDict) -> None:
-    """Raise Problem (400) for a parameter that is given twice."""
+def _check_once(name: str, given: QueryDict) -> None:
     if len(given.getlist(name)) > 1:
         raise Problem.of(400, "INVALID", f"The parameter {name} is given twice.", name)
 

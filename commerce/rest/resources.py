@@ -26,7 +26,7 @@ from commerce.idempotency import Answer
 from commerce.rest import changes as steps
 from commerce.rest.changes import Change, sound
 from commerce.rest.etags import check_match, etag, is_known
-from commerce.rest.filters import BOOLEAN, Filter, check_once, read_filters
+from commerce.rest.filters import BOOLEAN, Filter, read_filters
 from commerce.rest.paging import read_limit, read_page
 from commerce.rest.problems import Fault, Problem
 from commerce.rest.rows import RowSerializer
@@ -232,10 +232,7 @@ class Resource(View):
         return self.writing(write)
 
     def _is_atomic(self, request: Request) -> bool:
-        given = request.query_params
-        found = read_filters((Filter("atomic", "", BOOLEAN),), given, ())
-        check_once("atomic", given)
-        return any(found.values())
+        return any(read_filters((Filter("atomic", "", BOOLEAN),), request.query_params, ()).values())
 
     def _rows_of(self, body: Any) -> Sequence[Any]:
         rows = body.get("rows") if isinstance(body, dict) else None

@@ -115,7 +115,8 @@ class Reference(serializers.Field[Any, Any, Any, Any]):
 class Part(serializers.Field[Any, Any, Any, Any]):
     """What stands in other tables: shown as the resource has loaded it into `instance.parts`.
 
-    `shape` reads and checks what is sent; `empty` is what a PUT without it makes of it.
+    `shape` reads and checks what is sent, as a whole whatever the row is: it stands in no row, as in one of a PATCH
+    nothing would be required and have a default. `empty` is what a PUT without it makes of it.
     """
 
     def __init__(self, shape: Any = None, *, empty: Any = None, **kwargs: Any) -> None:
@@ -125,11 +126,6 @@ class Part(serializers.Field[Any, Any, Any, Any]):
             del kwargs["required"]
         super().__init__(**kwargs)
         self.shape, self.empty = shape, empty
-
-    def bind(self, field_name: str, parent: Any) -> None:
-        super().bind(field_name, parent)
-        if self.shape is not None:
-            self.shape.bind(field_name="", parent=parent)
 
     def get_attribute(self, instance: Any) -> Any:
         return instance.parts[self.field_name]

@@ -10,7 +10,6 @@ from commerce.rest.resources import page_of
 from commerce.rest.schema import Operation
 from commerce.rest.views import answer
 from tenants import queries
-from tenants.queries import ChannelRow
 from tenants.rest import Need, ShopView
 
 
@@ -39,14 +38,10 @@ class Channels(ShopView):
         self.refuse_parameters(request)
 
         def read() -> Any:
-            items = [_shown(channel) for channel in queries.list_channel_rows()]
+            items = ChannelSerializer(queries.list_channel_rows(), many=True).data
             return answer({"items": items, "next_cursor": None})
 
         return self.reading(read)
 
     def describe(self, action: str) -> Operation:
         return Operation("list_channels", "List channels", None, {200: page_of(ChannelSerializer)})
-
-
-def _shown(channel: ChannelRow) -> dict[str, Any]:
-    return {name: value for name, value in channel._asdict().items() if name in ChannelSerializer().fields}

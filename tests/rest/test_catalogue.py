@@ -113,6 +113,8 @@ def test_a_product_type_has_attributes_in_order(office, stocked):
     refused = office("PATCH", path, {"attributes": [{"attribute": "size"}]})
     assert (refused.status_code, refused.data["field"]) == (422, "attributes.0.attribute")
     assert ok(office("PATCH", path, {"attributes": wanted[1:]}))["version"] == changed["version"]
+    shortest = ok(office("PATCH", path, {"attributes": [{"attribute": "weight"}]}))
+    assert shortest["attributes"] == wanted[:1]
 
 
 def test_attributes_and_their_choices(office, stocked):
@@ -154,9 +156,33 @@ def test_a_collection_is_published_and_has_products(office, stocked):
     assert ok(office("GET", f"products/{place['product']}"))["collections"] == [made["id"]]
     assert office("POST", "collection-products", {"collection": "c", "product": "p"}).status_code == 409
     ok(office("DELETE", f"collection-products/{place['id']}"))
+    hidden = [{"channel": "default-channel", "is_published": False}]
+    assert (
+        ok(office("PATCH", f"collections/{made['id']}", {"publications": hidden}))["publications"]
+        != made["publications"]
+    )
+    whole = ok(office("PATCH", f"collections/{made['id']}", {"publications": [{"channel": "default-channel"}]}))
+    assert whole["publications"] == made["publications"]
     ok(office("PATCH", f"collections/{made['id']}", {"publications": []}))
     with tenant_scope(stocked.id):
         assert not CollectionPublication.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "part", "field"),
+    [
+        ("products", "publications", "channel"),
+        ("collections", "publications", "channel"),
+        ("product-types", "attributes", "attribute"),
+    ],
+)
+def test_a_patch_sends_parts_whole(office, stocked, address, part, field):
+    ok(office("POST", "collections", {"name": "C", "slug": "c"}))
+    id_ = office.get(address)["items"][0]["id"]
+    refused = office("PATCH", f"{address}/{id_}", {part: [{}]})
+    assert (refused.status_code, refused.data["field"], refused.data["code"]) == (422, f"{part}.0.{field}", "REQUIRED")
+    batch = office("POST", f"{address}/bulk", {"rows": [{"id": id_, part: [{}]}]})
+    assert batch.data["results"][0]["problem"]["field"] == f"{part}.0.{field}"
 
 
 def test_words_in_another_language(office, stocked, graphql):
