@@ -22,8 +22,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 # The tasks that have no tenant, and why not.
 PLATFORM_TASKS = {
     "commerce.idempotency.tasks.prune": "visits every tenant, each in a scope of its own",
-    "catalog.files.tasks.sweep_files": "visits every tenant, each in a scope of its own",
-    "catalog.search.tasks.take_up": "visits every tenant, each in a scope of its own",
+    "catalog.files.tasks.sweep_files": "finds the tenants with files to delete, as the relay's role",
+    "catalog.search.tasks.take_up": "finds the tenants with documents to write, as the relay's role",
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
     "commerce.jobs.tasks.revive": "finds the silent jobs of all tenants, as the relay's role",
     "commerce.outbox.tasks.prune": "visits every tenant, each in a scope of its own",

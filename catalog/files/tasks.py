@@ -4,10 +4,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog import operations
-from catalog.queries.files import is_released
+from catalog.models import ReleasedFile, Upload
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
-from commerce.outbox import queries as outbox_queries
+from commerce.db.tenants import list_tenants_of
 
 
 @shared_task(base=TenantWork, queue_name="bulk")
@@ -16,18 +16,19 @@ def delete_files(*, tenant_id: int) -> int:
     return operations.delete_released(tenant_id=tenant_id)
 
 
-@shared_task(base=Work, queue_name="bulk")
+@shared_task(base=Work, queue_name="webhooks")
 def sweep_files() -> int:
-    """Forget uploads whose time is over, and have those files deleted of which nobody was told; return of how many."""
-    found = 0
-    for tenant_id in outbox_queries.list_tenant_ids():
+    """Forget uploads whose time is over, and have those files deleted of which nobody was told.
+
+    Returns of how many tenants. It is for the queue whose workers have the relay's role.
+    """
+    for tenant_id in list_tenants_of(Upload._meta.db_table):
         with tenant_scope(tenant_id):
             operations.forget_uploads(now=timezone.now())
-            is_waiting = is_released()
-        if is_waiting:
-            wake(tenant_id)
-            found += 1
-    return found
+    found = list_tenants_of(ReleasedFile._meta.db_table)
+    for tenant_id in found:
+        wake(tenant_id)
+    return len(found)
 
 
 def wake(tenant_id: int, *, after: float = 0.0) -> None:

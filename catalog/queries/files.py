@@ -45,8 +45,3 @@ def list_all_named() -> Iterator[str]:
     for column in (*naming_columns(), Column(Thumbnail, "name"), Column(ReleasedFile, "name")):
         rows: Any = column.model._base_manager.exclude(**{column.name: ""})
         yield from map(str, rows.values_list(column.name, flat=True).iterator())
-
-
-def is_released() -> bool:
-    """Return whether files of the scope's tenant are to be deleted."""
-    return ReleasedFile.objects.exists()

@@ -4,10 +4,11 @@ import time
 
 from celery import shared_task
 
+from catalog.models import SearchPending
 from catalog.search import pending
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
-from commerce.outbox import queries as outbox_queries
+from commerce.db.tenants import list_tenants_of
 
 # Seconds after which a worker lets others have a turn.
 LONGEST_TURN = 30.0
@@ -37,14 +38,13 @@ def wake(tenant_id: int, *, after: float = 0.0) -> None:
     write_documents.apply_async(kwargs={"tenant_id": tenant_id}, countdown=after or None, retry=False)
 
 
-@shared_task(base=Work, queue_name="bulk")
+@shared_task(base=Work, queue_name="webhooks")
 def take_up() -> int:
-    """Have those documents written whose message was lost, of all tenants; return of how many tenants."""
-    found = 0
-    for tenant_id in outbox_queries.list_tenant_ids():
-        with tenant_scope(tenant_id, read_only=True):
-            is_due = pending.count() > 0
-        if is_due:
-            wake(tenant_id)
-            found += 1
-    return found
+    """Have those documents written whose message was lost, of all tenants; return of how many tenants.
+
+    It is for the queue whose workers have the relay's role.
+    """
+    found = list_tenants_of(SearchPending._meta.db_table)
+    for tenant_id in found:
+        wake(tenant_id)
+    return len(found)

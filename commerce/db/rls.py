@@ -17,7 +17,11 @@ OPERATOR_TABLES = frozenset({"auth_group", "auth_group_permissions", "tenant_mig
 # Platform tables that the application writes too: what its workers, relays and beat say of themselves.
 WORKER_TABLES = frozenset({"jobs_worker", "jobs_slot", "outbox_relay"})
 # Tenants' tables that the relay works on, for all tenants at once (AllowRelay).
-RELAY_TABLES = frozenset({"outbox_event", "webhooks_webhook", "webhooks_delivery", "webhooks_attempt", "jobs_job"})
+RELAY_TABLES = frozenset(
+    {"outbox_event", "webhooks_webhook", "webhooks_delivery", "webhooks_attempt", "jobs_job"}
+    # Of these it sees whose they are and nothing else (commerce.db.tenants).
+    | {"catalog_searchpending", "catalog_releasedfile", "catalog_upload"}
+)
 # Those of them that it adds rows to.
 RELAY_FILLS = frozenset({"webhooks_delivery", "webhooks_attempt"})
 # Tables of other people's apps that we make tenant-owned: the editor adds the column.

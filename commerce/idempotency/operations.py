@@ -103,13 +103,6 @@ def prune(*, before: datetime, at_most: int) -> int:
         return int(cursor.rowcount)
 
 
-def list_tenant_ids() -> list[int]:
-    """Return the numbers of all tenants; needs no scope."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT id FROM tenants_tenant ORDER BY id")
-        return [row[0] for row in cursor.fetchall()]
-
-
 def _known(row: Any, begun: Begun, digest: str, now: datetime, lease: timedelta) -> Begun | Answer:
     first, status, recovery_point, leased_until, *answer = row
     if first != digest:

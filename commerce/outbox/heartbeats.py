@@ -46,7 +46,7 @@ class Pulse:
         if not self._next:
             self.begin()
         self._next = time.monotonic() + EVERY
-        lag = queries.measure_lag()
+        lag = queries.measure_lag(worst=1)
         if lag is not None:
             since = None if lag.oldest is None else lag.oldest.since
             self._execute(_SAY, [self.name, os.getpid(), finished, lag.due, since])

@@ -110,11 +110,15 @@ def delete_delivered_events(*, before: datetime, at_most: int, after: UUID = _FI
     Returns how many, and the id of the last one: the next batch is those `after` it.
     """
     _, alias = _writing_scope()
-    oldest_kept = UUID(int=int(before.timestamp() * 1000) << 80)
     with connections[alias].cursor() as cursor:
-        cursor.execute(_DELETE, [after, oldest_kept, before, at_most])
+        cursor.execute(_DELETE, [after, first_id(before), before, at_most])
         count, last = cursor.fetchone()
         return count, last or after
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return the lowest id that was made at an instant: ids begin with milliseconds (RFC 9562)."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def _writing_scope() -> tuple[int, str]:

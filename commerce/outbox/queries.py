@@ -104,16 +104,20 @@ def list_relays() -> list[RelayRow]:
         return [RelayRow(*row) for row in cursor.fetchall()]
 
 
-def measure_lag() -> Lag | None:
-    """Return how far the relays are behind now, or None in a process without DATABASE_RELAY_URL; needs no scope."""
+def measure_lag(*, worst: int = WORST) -> Lag | None:
+    """Return how far the relays are behind now, or None in a process without DATABASE_RELAY_URL; needs no scope.
+
+    The events of so many of the `worst` tenants are counted one by one: a relay that looks every five seconds asks for
+    no more than the oldest.
+    """
     if ALIAS not in connections:
         return None
     with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
         cursor.execute(PLAN)
-        cursor.execute(_LAG, {"most": MOST_COUNTED, "worst": WORST})
-        worst = [TenantLag(*row) for row in cursor.fetchall()]
+        cursor.execute(_LAG, {"most": MOST_COUNTED, "worst": worst})
+        tenants = [TenantLag(*row) for row in cursor.fetchall()]
         cursor.execute(_DUE, [MOST_COUNTED])
-        return Lag(cursor.fetchone()[0], worst)
+        return Lag(cursor.fetchone()[0], tenants)
 
 
 def count_pending(tenant_id: int, *, at_most: int) -> int:
@@ -121,10 +125,3 @@ def count_pending(tenant_id: int, *, at_most: int) -> int:
     with tenant_scope(tenant_id, read_only=True), connections["default"].cursor() as cursor:
         cursor.execute(_PENDING, [at_most])
         return int(cursor.fetchone()[0])
-
-
-def list_tenant_ids() -> list[int]:
-    """Return the numbers of all tenants; needs no scope."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT id FROM tenants_tenant ORDER BY id")
-        return [row[0] for row in cursor.fetchall()]

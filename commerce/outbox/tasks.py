@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import Work
-from commerce.outbox import operations, queries
+from commerce.db.tenants import list_tenant_ids
+from commerce.outbox import operations
 
 BATCH = 5_000
 
@@ -22,7 +23,7 @@ def prune() -> int:
     """
     before = timezone.now() - timedelta(days=settings.OUTBOX_KEEP_DAYS)
     deleted = 0
-    for tenant_id in queries.list_tenant_ids():
+    for tenant_id in list_tenant_ids():
         batch, last = BATCH, UUID(int=0)
         while batch == BATCH:
             with tenant_scope(tenant_id):

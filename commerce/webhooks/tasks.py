@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
-from commerce.outbox import queries as outbox_queries
+from commerce.db.tenants import list_tenant_ids
 from commerce.webhooks import installing, operations, owners
 from commerce.webhooks.claims import ALIAS
 from commerce.webhooks.delivering import Deliverer, Options
@@ -58,7 +58,7 @@ def prune() -> int:
         "dead_before": now - timedelta(days=settings.WEBHOOK_KEEP_DEAD_DAYS),
     }
     deleted = 0
-    for tenant_id in outbox_queries.list_tenant_ids():
+    for tenant_id in list_tenant_ids():
         batch = BATCH
         while batch == BATCH:
             with tenant_scope(tenant_id):
@@ -82,7 +82,7 @@ def take_up_installations() -> int:
     """Have those installations done whose message was lost, or whose worker was killed; return how many."""
     before = timezone.now() - WAITS
     found = 0
-    for tenant_id in outbox_queries.list_tenant_ids():
+    for tenant_id in list_tenant_ids():
         with tenant_scope(tenant_id, read_only=True):
             waiting = tenant_queries.list_waiting_installations(before)
         for installation_id in waiting:
