@@ -1,5 +1,9 @@
 """The dialect's permissions, and which of the admin's model permissions each one grants."""
 
+from collections.abc import Collection
+
+from django.db.models import Q
+
 # Dialect permission → models ("app.model") that its holder may view, add, change and delete.
 GRANTS: dict[str, tuple[str, ...]] = {
     "MANAGE_PRODUCTS": (
@@ -93,6 +97,12 @@ def admin_permissions(codes: list[str]) -> frozenset[str]:
         [_name(model, "view") for model in may_view]
         + [_name(model, verb) for model in may_change for verb in ("add", "change", "delete")]
     )
+
+
+def jobs_of(codes: Collection[str]) -> Q:
+    """Return which jobs those see and stop who hold these: MANAGE_SETTINGS also those of no permission there is."""
+    mine = Q(permission__in=codes)
+    return mine | ~Q(permission__in=GRANTS) if "MANAGE_SETTINGS" in codes else mine
 
 
 def _name(model: str, verb: str) -> str:

@@ -20,7 +20,6 @@ from tenants.models import (
     Domain,
     GroupMember,
     PermissionGroup,
-    StorefrontToken,
     Tenant,
     TrustedDocument,
     User,
@@ -90,11 +89,6 @@ def list_token_digests() -> list[str]:
 def list_documents() -> list[TrustedDocument]:
     """Return the trusted documents of the scope's tenant, by key."""
     return list(TrustedDocument.objects.order_by("key"))
-
-
-def list_storefront_tokens() -> list[StorefrontToken]:
-    """Return the storefront tokens of the scope's tenant, by name."""
-    return list(StorefrontToken.objects.order_by("name"))
 
 
 def get_tenant_by_slug(slug: str) -> Tenant | None:

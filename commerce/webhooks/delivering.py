@@ -289,9 +289,8 @@ def deliver(ready: Ready, timeouts: Timeouts) -> Report:
 def _request(ready: Ready) -> Outgoing:
     claimed, endpoint = ready.claimed, ready.endpoint
     signature = sign_with_secret(ready.body, endpoint.secret) if ready.key is None else sign(ready.body, ready.key)
-    domain = ready.api_url.partition("://")[2].partition("/")[0]
     event = EVENTS[claimed.event_type].header if claimed.event_type in EVENTS else claimed.event_type
-    named = delivery_headers(event=event, domain=domain, api_url=ready.api_url, signature=signature)
+    named = delivery_headers(event=event, api_url=ready.api_url, signature=signature)
     ids = {"X-Event-Id": str(claimed.event_id), "X-Delivery-Attempt": str(claimed.attempts + 1)}
     return Outgoing(endpoint.target_url, {**endpoint.custom_headers, **ids, **named}, ready.body)
 

@@ -24,17 +24,23 @@ _BY_KEY = "SET LOCAL enable_hashjoin = {0}; SET LOCAL enable_mergejoin = {0}"
 
 # A delivery's id begins with the milliseconds of its event's, like the version 7 of RFC 9562 that it is, so that the
 # key finds the old ones.
-_INSERT = """
+INSERT_DELIVERIES = """
 INSERT INTO webhooks_delivery (tenant_id, id, webhook_id, event_id, event_type, object_kind, object_id, object_version,
                                position, facts, actor, occurred_at)
 SELECT e.tenant_id, (left(e.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid, w.id, e.id, n.name,
        e.object_kind, e.object_id, e.object_version, e.position, e.payload, e.actor, e.created_at
+"""
+# Whether a webhook w wants an event e of those that it asks for.
+IS_WANTED = """
+(w.channels = '[]' OR NOT e.payload ? 'channel_id' OR w.channels ? (e.payload ->> 'channel_id'))
+AND NOT EXISTS (SELECT FROM jsonb_each(w.filters) f WHERE (f.value ? (e.payload ->> f.key)) IS NOT TRUE)
+"""
+_INSERT = f"""{INSERT_DELIVERIES}
 FROM unnest(%s::integer[], %s::uuid[], %s::text[]) AS n (tenant_id, event_id, name)
 JOIN webhooks_webhook w ON w.tenant_id = n.tenant_id AND w.is_active AND NOT w.is_sync
                            AND w.events ? n.name
 JOIN outbox_event e ON e.tenant_id = n.tenant_id AND e.id = n.event_id
-WHERE (w.channels = '[]' OR NOT e.payload ? 'channel_id' OR w.channels ? (e.payload ->> 'channel_id'))
-  AND NOT EXISTS (SELECT FROM jsonb_each(w.filters) f WHERE (f.value ? (e.payload ->> f.key)) IS NOT TRUE)
+WHERE {IS_WANTED}
 ON CONFLICT (tenant_id, webhook_id, event_id) DO NOTHING
 """
 

@@ -21,6 +21,7 @@ from commerce.webhooks import operations
 from commerce.webhooks.manifests import SCHEMA_VERSION, BadManifest, Manifest, check_sync_permissions, read_manifest
 from commerce.webhooks.models import Webhook
 from commerce.webhooks.sending import AllowList, Outgoing, Response, SendError, Timeouts, allow_list, check_url, send
+from commerce.webhooks.signing import domain_of
 from tenants import operations as tenants
 from tenants import queries
 from tenants.queries import InstallationRow
@@ -136,7 +137,7 @@ def _add_webhooks(app_id: UUID, manifest: Manifest) -> list[UUID]:
 
 def _hand_over(url: str, token: str, api_url: str, allow: AllowList) -> None:
     """Give an app its token, and wait for it to accept."""
-    domain = api_url.partition("://")[2].partition("/")[0]
+    domain = domain_of(api_url)
     headers = {
         "Content-Type": "application/json",
         "Saleor-Domain": domain,

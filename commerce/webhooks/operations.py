@@ -12,15 +12,20 @@ from django.db import connections
 from commerce import outbox
 from commerce.db.scope import ScopeError, current_scope
 from commerce.errors import DomainError
+from commerce.outbox.operations import first_id
 from commerce.webhooks.events import ANY, BY_TYPE, EVENTS, LATER
+from commerce.webhooks.fan_out import INSERT_DELIVERIES, IS_WANTED
 from commerce.webhooks.models import Delivery, Webhook
-from commerce.webhooks.payloads import check_subscription
 from commerce.webhooks.sending import SendError, allow_list, check_headers, check_url
+from commerce.webhooks.subscriptions import check_subscription
 from commerce.webhooks.targets import check_entries
 from tenants import operations as tenants
 from tenants import queries as tenant_queries
 
 logger = logging.getLogger("commerce.webhooks")
+
+# Deliveries that one request or form sends again; more are an operator's, by `manage.py webhooks replay`.
+MOST_REPLAYED = 100_000
 
 
 class WebhookNotFound(DomainError):
@@ -154,17 +159,11 @@ WHERE {where} AND status <> 'pending' AND webhook_id IN (SELECT id FROM webhooks
 """
 
 # Events of which the webhook has no delivery: from before it was made, or pruned since.
-_MISSED = """
-INSERT INTO webhooks_delivery (tenant_id, id, webhook_id, event_id, event_type, object_kind, object_id, object_version,
-                               position, facts, actor, occurred_at)
-SELECT e.tenant_id, (left(e.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid, w.id, e.id, n.name,
-       e.object_kind, e.object_id, e.object_version, e.position, e.payload, e.actor, e.created_at
+_MISSED = f"""{INSERT_DELIVERIES}
 FROM outbox_event e
 JOIN unnest(%s::text[], %s::text[]) AS n (type, name) ON n.type = e.type
 JOIN webhooks_webhook w ON NOT w.is_sync AND w.events ? n.name
-WHERE w.id = %s AND {where}
-  AND (w.channels = '[]' OR NOT e.payload ? 'channel_id' OR w.channels ? (e.payload ->> 'channel_id'))
-  AND NOT EXISTS (SELECT FROM jsonb_each(w.filters) f WHERE (f.value ? (e.payload ->> f.key)) IS NOT TRUE)
+WHERE w.id = %s AND {{where}} AND {IS_WANTED}
 ON CONFLICT (tenant_id, webhook_id, event_id) DO NOTHING
 """
 
@@ -197,11 +196,11 @@ def replay_range(*, webhook_id: UUID, since: datetime, until: datetime, at_most:
     """
     _lock(webhook_id)
     if at_most is not None:
-        _refuse_too_many(webhook_id, _first_id(since), _first_id(until), at_most)
+        _refuse_too_many(webhook_id, first_id(since), first_id(until), at_most)
     again = _AGAIN.format(where="webhook_id = %s AND occurred_at >= %s AND occurred_at < %s")
     count = _execute(again, [webhook_id, since, until])
     missed = _MISSED.format(where="e.id >= %s AND e.id < %s")
-    return count + _execute(missed, [*_names(), webhook_id, _first_id(since), _first_id(until)])
+    return count + _execute(missed, [*_names(), webhook_id, first_id(since), first_id(until)])
 
 
 def replay_after(*, webhook_id: UUID, xid: int, position: int, at_most: int | None = None) -> int:
@@ -258,7 +257,7 @@ def delete_old_deliveries(*, before: datetime, dead_before: datetime, at_most: i
 
     `dead_before` is that of dead ones, and of those that wait for a webhook that is paused or not active.
     """
-    return _execute(_DELETE, [_first_id(before), before, dead_before, dead_before, at_most])
+    return _execute(_DELETE, [first_id(before), before, dead_before, dead_before, at_most])
 
 
 _WRITTEN = (
@@ -348,11 +347,6 @@ def _publish(webhook: Webhook, verb: str, actor: str, **more: Any) -> None:
 
 def _names() -> list[list[str]]:
     return [list(BY_TYPE), [event.name for event in BY_TYPE.values()]]
-
-
-def _first_id(moment: datetime) -> UUID:
-    """Return the lowest id that was made at an instant: ids begin with milliseconds (RFC 9562)."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def _execute(sql: str, params: list[Any]) -> int:

@@ -13,10 +13,6 @@ from uuid import UUID
 
 import orjson
 
-from commerce.webhooks.subscriptions import check_subscription
-
-__all__ = ["Event", "check_subscription", "describe", "make_plain_payload"]
-
 
 class Event(Protocol):
     """What a payload is made of: a delivery, as it was claimed or as it is stored."""

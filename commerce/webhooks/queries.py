@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connections
 
-from commerce.db.scope import ScopeError, current_scope
+from commerce.db.rows import fetch
 from commerce.webhooks.models import Attempt, Delivery, Webhook
 
 
@@ -43,7 +42,7 @@ JOIN tenants_tenant t ON t.id = w.tenant_id WHERE w.id = ANY(%s)
 
 def list_endpoints(webhook_ids: list[UUID]) -> dict[UUID, Endpoint]:
     """Return the endpoints of webhooks of the scope's tenant, by the webhook's id. One statement."""
-    return {row[0]: _endpoint(row) for row in _rows(_ENDPOINTS, [webhook_ids])}
+    return {row[0]: _endpoint(row) for row in fetch(_ENDPOINTS, [webhook_ids])}
 
 
 def _endpoint(row: tuple[Any, ...]) -> Endpoint:
@@ -64,7 +63,7 @@ def find_webhook(webhook_id: UUID) -> Webhook | None:
 
 def count_deliveries() -> dict[tuple[UUID, str], int]:
     """Return how many deliveries there are of each webhook of the scope's tenant and status."""
-    rows = _rows("SELECT webhook_id, status, count(*) FROM webhooks_delivery GROUP BY webhook_id, status", [])
+    rows = fetch("SELECT webhook_id, status, count(*) FROM webhooks_delivery GROUP BY webhook_id, status")
     return {(webhook_id, status): count for webhook_id, status, count in rows}
 
 
@@ -76,12 +75,3 @@ def list_attempts(delivery_id: UUID) -> list[Attempt]:
 def find_delivery(delivery_id: UUID) -> Delivery | None:
     """Return a delivery of the scope's tenant, or None."""
     return Delivery.objects.filter(id=delivery_id).first()
-
-
-def _rows(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    scope = current_scope()
-    if scope is None or scope.tenant_id is None:
-        raise ScopeError("No tenant is in scope: open `with tenant_scope(tenant_id):` around this read.")
-    with connections[scope.alias].cursor() as cursor:
-        cursor.execute(sql, params)
-        return list(cursor.fetchall())

@@ -27,8 +27,6 @@ from commerce.webhooks.payloads import describe
 from tenants.callers import permissions_of
 from tenants.rest import Need, ShopView
 
-# Deliveries that one request sends again.
-MOST_REPLAYED = 100_000
 MOST = 500
 USUAL = 100
 _TYPES = Filter("types", "", TEXT)
@@ -185,11 +183,16 @@ class Webhooks(ShopView):
             return 1
         if "since" in given:
             return operations.replay_range(
-                webhook_id=id, since=given["since"], until=given.get("until", self.now), at_most=MOST_REPLAYED
+                webhook_id=id,
+                since=given["since"],
+                until=given.get("until", self.now),
+                at_most=operations.MOST_REPLAYED,
             )
         cursor = feed.read_cursor(given["after"])
         feed.check_age(cursor, now=self.now, keep=timedelta(days=settings.OUTBOX_KEEP_DAYS))
-        return operations.replay_after(webhook_id=id, xid=cursor.xid, position=cursor.position, at_most=MOST_REPLAYED)
+        return operations.replay_after(
+            webhook_id=id, xid=cursor.xid, position=cursor.position, at_most=operations.MOST_REPLAYED
+        )
 
     def describe(self, action: str) -> Operation:
         return Operation(

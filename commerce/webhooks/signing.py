@@ -102,13 +102,18 @@ def sign_with_secret(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def delivery_headers(*, event: str, domain: str, api_url: str, signature: str) -> dict[str, str]:
+def domain_of(api_url: str) -> str:
+    """Return the tenant's host with its port, as its apps know it by the address of its API."""
+    return api_url.partition("://")[2].partition("/")[0]
+
+
+def delivery_headers(*, event: str, api_url: str, signature: str) -> dict[str, str]:
     """Return the headers of a delivery: of the event (in any letter case), from whom, and the body's signature.
 
-    `domain` is the tenant's host with its port, `api_url` exactly what its apps were installed with. Each of the
-    deprecated twins (`X-Saleor-…`) has the same value.
+    `api_url` is exactly what the tenant's apps were installed with. Each of the deprecated twins (`X-Saleor-…`) has
+    the same value.
     """
-    named = {"Event": event.lower(), "Domain": domain, "Signature": signature}
+    named = {"Event": event.lower(), "Domain": domain_of(api_url), "Signature": signature}
     return {
         "Content-Type": "application/json",
         **{f"Saleor-{name}": value for name, value in named.items()},

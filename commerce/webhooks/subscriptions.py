@@ -25,6 +25,7 @@ from commerce.errors import DomainError
 from commerce.graphql import subscriptions as kit
 from commerce.graphql.compiled import Refused
 from commerce.webhooks.events import EVENTS, LATER, type_name
+from commerce.webhooks.payloads import Event
 from commerce.webhooks.sync_events import SYNC_EVENTS
 from tenants import queries as tenants
 from tenants.callers import Caller
@@ -56,23 +57,13 @@ class Recipient:
     origin: str
 
 
-class Wanted(Protocol):
+class Wanted(Event, Protocol):
     """A delivery whose body is to be made."""
 
     @property
     def id(self) -> UUID: ...
     @property
     def webhook_id(self) -> UUID: ...
-    @property
-    def event_type(self) -> str: ...
-    @property
-    def object_id(self) -> UUID: ...
-    @property
-    def facts(self) -> dict[str, Any]: ...
-    @property
-    def actor(self) -> str: ...
-    @property
-    def occurred_at(self) -> datetime: ...
     @property
     def lease(self) -> datetime: ...
 

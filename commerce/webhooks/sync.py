@@ -219,8 +219,7 @@ def _send(asking: _Asking[T], listener: Listener, body: bytes) -> Response:
     else:
         assert asking.key is not None  # noqa: S101
         signature = sign(body, asking.key)
-    domain = asking.api_url.partition("://")[2].partition("/")[0]
-    named = delivery_headers(event=asking.question.event, domain=domain, api_url=asking.api_url, signature=signature)
+    named = delivery_headers(event=asking.question.event, api_url=asking.api_url, signature=signature)
     request = Outgoing(listener.target_url, {**listener.custom_headers, **named}, body, once=True)
     left = max(asking.left(), 0.001)
     return send(request, timeout=Timeouts(connect=min(2.0, left), total=left), allow=asking.allowed, limit=ANSWER_LIMIT)

@@ -99,10 +99,10 @@ class AppAdmin(TenantAdmin):
             self.message_user(request, "It has no token yet: select it in the list, and make one.", messages.WARNING)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and (obj is None or _covers(request, obj))
+        return super().has_change_permission(request, obj) and (obj is None or covers(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and (obj is None or _covers(request, obj))
+        return super().has_delete_permission(request, obj) and (obj is None or covers(request, obj))
 
 
 class InstallationForm(TenantForm):
@@ -219,7 +219,8 @@ class AppInstallationAdmin(Buttons, TenantAdmin):
                 self.message_user(request, error.message, messages.ERROR)
 
 
-def _covers(request: HttpRequest, app: App) -> bool:
+def covers(request: HttpRequest, app: App) -> bool:
+    """Return whether who is signed in may do all that an app may."""
     return codes_of(request.user).issuperset(app.permissions)
 
 

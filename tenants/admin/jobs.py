@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,10 +14,8 @@ from commerce.jobs.models import Job
 from tenants.admin.base import TenantAdmin
 from tenants.admin.buttons import Buttons, badge
 from tenants.admin.people import codes_of
-from tenants.permissions import GRANTS
+from tenants.permissions import jobs_of
 
-# Who sees the jobs that name no permission, or one that there is not.
-USUAL = "MANAGE_SETTINGS"
 _BADGES = {"queued": "dull", "running": "warn", "done": "good", "failed": "bad", "cancelled": "dull"}
 
 
@@ -36,11 +34,7 @@ class JobAdmin(Buttons, TenantAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         """Leave out the jobs of a permission that who is signed in does not have."""
-        codes = codes_of(request.user)
-        mine = Q(permission__in=codes)
-        if USUAL in codes:
-            mine |= ~Q(permission__in=GRANTS)
-        found: QuerySet[Any] = super().get_queryset(request).filter(mine)
+        found: QuerySet[Any] = super().get_queryset(request).filter(jobs_of(codes_of(request.user)))
         return found
 
     # --- What is shown ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from commerce.rest.problems import Problem
 from commerce.rest.resources import page_of
 from commerce.rest.schema import CURSOR, LIMIT, Operation, parameter_of
 from commerce.rest.views import answer
+from tenants.permissions import jobs_of
 from tenants.rest import Need, ShopView
 
 _STATUS = Filter("status", "status", choices=tuple(Job.Status.values))
@@ -49,10 +50,7 @@ class Jobs(ShopView):
 
     def rows(self) -> Any:
         """Return the jobs that the caller may see, as a queryset."""
-        held = list(self.caller.app.permissions) if self.caller.app else []
-        # What names no permission is for those who manage the shop's settings.
-        allowed = [*held, ""] if "MANAGE_SETTINGS" in held else held
-        return Job.objects.filter(permission__in=allowed)
+        return Job.objects.filter(jobs_of(self.caller.app.permissions if self.caller.app else ()))
 
     def list(self, request: Request) -> HttpResponse:
         """Answer with a page of jobs."""

@@ -339,7 +339,7 @@ def test_a_range_of_time_is_sent_again(tenant, client, dead, receiver):
 
 
 def test_more_than_so_many_are_not_sent_again_by_hand(tenant, client, dead, monkeypatch):
-    monkeypatch.setattr("commerce.webhooks.admin.webhooks.MOST_REPLAYED", 0)
+    monkeypatch.setattr("commerce.webhooks.operations.MOST_REPLAYED", 0)
     now = timezone.now()
     given = {
         "since": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M}",

@@ -126,7 +126,7 @@ def test_only_keys_that_manage_apps_send_again(tenant, other_tenant, told):
 
 
 def test_so_many_at_most(tenant, manager, told, monkeypatch):
-    monkeypatch.setattr("commerce.webhooks.rest.MOST_REPLAYED", 1)
+    monkeypatch.setattr("commerce.webhooks.operations.MOST_REPLAYED", 1)
     answer = replay(manager, told.id, since=timezone.now() - timedelta(hours=1))
     assert (answer.status_code, answer.data["field"]) == (422, "since")
     with tenant_scope(tenant.id):

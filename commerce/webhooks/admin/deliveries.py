@@ -15,10 +15,11 @@ from django.utils.safestring import SafeString
 
 from commerce.errors import DomainError
 from commerce.webhooks import operations, queries
-from commerce.webhooks.admin.shown import covers, pretty
+from commerce.webhooks.admin.shown import pretty
 from commerce.webhooks.models import Delivery, Webhook
 from commerce.webhooks.payloads import make_plain_payload
 from tenants import queries as tenants
+from tenants.admin.apps import covers
 from tenants.admin.base import TenantAdmin, is_uuid
 from tenants.admin.buttons import Buttons, badge
 

@@ -1,4 +1,4 @@
-"""Who may see and change what an app is sent, and how it is shown."""
+"""Who changes what an app is sent, and how it is shown."""
 
 import json
 from contextlib import suppress
@@ -7,13 +7,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-
-from tenants.admin.people import codes_of
-
-
-def covers(request: HttpRequest, app: Any) -> bool:
-    """Return whether who is signed in may do all that an app may."""
-    return codes_of(request.user).issuperset(app.permissions)
 
 
 def actor(request: HttpRequest) -> str:

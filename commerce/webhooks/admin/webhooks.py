@@ -21,18 +21,17 @@ from django.utils.safestring import SafeString
 from commerce.errors import DomainError
 from commerce.webhooks import operations
 from commerce.webhooks.admin.fields import FiltersField, HeadersField, event_choices
-from commerce.webhooks.admin.shown import actor, covers
+from commerce.webhooks.admin.shown import actor
 from commerce.webhooks.models import Delivery, Webhook
 from commerce.webhooks.operations import Wanted
-from commerce.webhooks.payloads import check_subscription
+from commerce.webhooks.subscriptions import check_subscription
 from commerce.webhooks.sync_events import SYNC_EVENTS
 from tenants import queries as tenants
+from tenants.admin.apps import covers
 from tenants.admin.base import TenantAdmin, TenantForm
 from tenants.admin.buttons import Buttons, badge
 from tenants.admin.people import codes_of
 
-# More deliveries than this are an operator's to send again, by `manage.py webhooks replay`.
-MOST_REPLAYED = 100_000
 # What people enter. The state of the endpoint beside it changes with every failure, and outdates no form.
 _ENTERED = ("name", "target_url", "events", "query", "secret", "custom_headers", "channels", "filters", "is_active")
 
@@ -333,7 +332,7 @@ class WebhookAdmin(Buttons, TenantAdmin):
             given = form.cleaned_data
             try:
                 count = operations.replay_range(
-                    webhook_id=webhook.pk, since=given["since"], until=given["until"], at_most=MOST_REPLAYED
+                    webhook_id=webhook.pk, since=given["since"], until=given["until"], at_most=operations.MOST_REPLAYED
                 )
                 self.message_user(request, f"{count} deliveries are due now.", messages.SUCCESS)
                 return HttpResponseRedirect(reverse("admin:webhooks_webhook_change", args=[webhook.pk]))

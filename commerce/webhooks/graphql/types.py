@@ -262,7 +262,7 @@ class Webhook(graphene.ObjectType):
 
     @batch
     def resolve_app(rows: Sequence[WebhookRow], info: Info[ShopContext]) -> list[AppRow | None]:
-        found = info.context.load("apps", [row.app_id for row in rows], queries.list_app_rows)
+        found = info.context.load("app", [row.app_id for row in rows], queries.list_app_rows)
         return [found[row.app_id] for row in rows]
 
     @paged("sort_by")
