@@ -54,6 +54,8 @@ class Domain(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="domains")
     host = models.CharField(max_length=253, unique=True)
     is_primary = models.BooleanField(default=False)
+    # BCP 47: what is read at this host is in this language, whatever its reader prefers; empty: the reader's.
+    language = models.CharField(max_length=20, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -96,6 +98,24 @@ class Channel(WithMetadata, TenantModel):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class LanguageChain(TenantModel):
+    """Where words are looked for that there are none of in a language: in these languages (BCP 47), in their order.
+
+    A language without a row has the chain of `tenants.languages.default_chain`.
+    """
+
+    topics = Topics(Topic("language"))
+
+    language = models.CharField(max_length=20)
+    fallbacks = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "language"], name="language_chain_once")]
+
+    def __str__(self) -> str:
+        return " → ".join([self.language, *self.fallbacks])
 
 
 class UserManager(BaseUserManager["User"]):

@@ -29,6 +29,8 @@ class Translation(TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "object_id", "language"], name="translation_once"),
             models.UniqueConstraint(fields=["tenant_id", "object_kind", "language", "slug"], name="translation_slug"),
         ]
+        # A slug of whatever language.
+        indexes = [models.Index(fields=["tenant_id", "object_kind", "slug"], name="translation_any_slug")]
 
     def __str__(self) -> str:
         return f"{self.object_kind} {self.language}: {self.name}"
