@@ -21,6 +21,7 @@ from catalog.models.pages import Page, PageType, PageTypeAttribute, PageValue
 from catalog.models.products import Product, ProductPublication, Variant, VariantPrice
 from catalog.models.search import SearchDocument, SearchPending, SearchTypo, SearchWord
 from catalog.models.stock import Stock, Warehouse, WarehouseChannel
+from catalog.models.transfers import Export, Import
 from catalog.models.translations import Translation
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "Collection",
     "CollectionProduct",
     "CollectionPublication",
+    "Export",
+    "Import",
     "ImportProblem",
     "ImportRun",
     "Listing",

@@ -20,7 +20,7 @@ WORKER_TABLES = frozenset({"jobs_worker", "jobs_slot", "outbox_relay"})
 RELAY_TABLES = frozenset(
     {"outbox_event", "webhooks_webhook", "webhooks_delivery", "webhooks_attempt", "jobs_job"}
     # Of these it sees whose they are and nothing else (commerce.db.tenants).
-    | {"catalog_searchpending", "catalog_releasedfile", "catalog_upload"}
+    | {"catalog_searchpending", "catalog_releasedfile", "catalog_upload", "catalog_import", "catalog_export"}
 )
 # Those of them that it adds rows to.
 RELAY_FILLS = frozenset({"webhooks_delivery", "webhooks_attempt"})

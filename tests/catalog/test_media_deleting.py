@@ -153,7 +153,7 @@ def test_every_column_that_names_files_has_its_triggers():
         )
         found = {(table, argument.removesuffix("\\000")): names for table, argument, names in cursor.fetchall()}
     assert set(found) == columns
-    assert all(names == ["release_file_changed", "release_file_deleted"] for names in found.values())
+    assert all([name.rpartition("_")[2] for name in names] == ["changed", "deleted"] for names in found.values())
 
 
 # --- Killed in between -----------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_those_with_rows_are_found_once_each_by_one_statement():
     assert len([one for one in asked if "BEGIN" not in one["sql"] and "COMMIT" not in one["sql"]]) == 1
 
 
-@pytest.mark.parametrize("table", [TABLE, "catalog_releasedfile", "catalog_upload"])
+@pytest.mark.parametrize("table", [TABLE, "catalog_releasedfile", "catalog_upload", "catalog_import", "catalog_export"])
 def test_nothing_else_of_them_is_seen(table):
     with connections[RELAY].cursor() as cursor:
         cursor.execute(f"SELECT count(tenant_id) FROM {table}")
