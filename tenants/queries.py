@@ -12,6 +12,7 @@ from django.db import connections
 from commerce.db.rows import fetch
 from commerce.db.scope import current_tenant_id
 from commerce.db.topics import Found, declared
+from tenants.languages import Offer, make_offer
 from tenants.models import (
     App,
     AppInstallation,
@@ -40,6 +41,8 @@ class TenantRecord:
     limits: Mapping[str, int] = field(default_factory=dict)
     documents_only: bool = False
     door_version: int = 1
+    # BCP 47: what is read at the host that was asked is in this language; empty: in the reader's.
+    host_language: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -50,7 +53,8 @@ _RECORD = """
 SELECT t.id, t.public_id, t.slug, t.name, t.status, t.default_language,
        t.plan, t.limits, t.documents_only, t.door_version
 """
-_BY_HOST = f"{_RECORD} FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s"
+_BY_HOST = f"""{_RECORD}, d.language
+FROM tenants_domain d JOIN tenants_tenant t ON t.id = d.tenant_id WHERE d.host = %s"""
 
 
 _LIMITS = 7  # their column
@@ -169,6 +173,19 @@ def list_channel_rows() -> list[ChannelRow]:
         ChannelRow._make((*row[:5], tuple(json.loads(row[5])), tuple(json.loads(row[6])), row[7], False))
         for row in fetch(_CHANNELS)
     ]
+
+
+def list_chains() -> dict[str, tuple[str, ...]]:
+    """Return the chains of languages that the scope's tenant has set itself, by language. One statement."""
+    found = fetch("SELECT language, fallbacks FROM tenants_languagechain ORDER BY language")
+    return {language: tuple(json.loads(fallbacks)) for language, fallbacks in found}
+
+
+def get_offer(base: str | None = None) -> Offer:
+    """Return the languages that the scope's tenant is read in; `base` is its own, which is read if not given."""
+    own = get_record().default_language if base is None else base
+    spoken = (language for channel in list_channel_rows() for language in channel.languages)
+    return make_offer(own, spoken, list_chains())
 
 
 def list_metadata(table: str, ids: Sequence[UUID], *, private: bool = False) -> dict[UUID, dict[str, str]]:

@@ -1,5 +1,6 @@
 """Writes of tenants, their domains and what their door allows, channels, people, apps and their installing."""
 
+from tenants.languages import clean_language
 from tenants.operations.apps import (
     BEFORE_APP_DELETED,
     AppNotFound,
@@ -20,6 +21,7 @@ from tenants.operations.apps import (
     set_app_permissions,
     update_app,
 )
+from tenants.operations.chains import clean_chain, remove_chain, set_chain
 from tenants.operations.installations import (
     MANIFEST_URL_CHECKS,
     ORDERED,
@@ -39,7 +41,6 @@ from tenants.operations.shops import (
     all_tenants,
     as_tenant,
     clean_host,
-    clean_language,
     create_channel,
     create_staff,
     create_storefront_token,
@@ -49,6 +50,7 @@ from tenants.operations.shops import (
     revoke_storefront_token,
     set_allowed_targets,
     set_documents_only,
+    set_domain_language,
     set_tenant_limits,
     set_tenant_plan,
     set_tenant_status,
@@ -72,6 +74,7 @@ __all__ = [
     "begin_installation",
     "change_app_metadata",
     "change_pairs",
+    "clean_chain",
     "clean_host",
     "clean_language",
     "clean_permissions",
@@ -89,6 +92,7 @@ __all__ = [
     "lock_app",
     "order_installation",
     "register_documents",
+    "remove_chain",
     "remove_documents",
     "retry_installation",
     "revoke_storefront_token",
@@ -97,7 +101,9 @@ __all__ = [
     "set_allowed_targets",
     "set_app_active",
     "set_app_permissions",
+    "set_chain",
     "set_documents_only",
+    "set_domain_language",
     "set_tenant_limits",
     "set_tenant_plan",
     "set_tenant_status",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from secrets import token_urlsafe
 from typing import Any, Literal
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.numbers import list_currencies
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -21,6 +21,7 @@ from commerce.db.scope import Scope, ScopeError, narrow, open_scope
 from commerce.errors import DomainError
 from commerce.graphql.documents import DOCUMENT_ID
 from commerce.graphql.limits import clean_limits
+from tenants.languages import clean_language
 from tenants.models import (
     Channel,
     Domain,
@@ -94,15 +95,32 @@ def create_tenant(*, slug: str, name: str, hosts: list[str], default_language: s
     return tenant
 
 
-def add_domain(*, tenant: Tenant, host: str) -> Domain:
-    """Give a tenant a host name; its first one becomes primary. Raises DomainError or HostTaken."""
+def add_domain(*, tenant: Tenant, host: str, language: str = "") -> Domain:
+    """Give a tenant a host name; its first one becomes primary. Raises DomainError or HostTaken.
+
+    What is read there is in the language, if one is given (BCP 47), whatever its readers prefer.
+    """
     host = clean_host(host)
+    language = clean_language(language) if language else ""
     is_primary = not tenant.domains.exists()
     try:
         with transaction.atomic(using="platform"):
-            return Domain.objects.create(tenant=tenant, host=host, is_primary=is_primary)
+            return Domain.objects.create(tenant=tenant, host=host, is_primary=is_primary, language=language)
     except IntegrityError as error:
         raise HostTaken(f"The host {host!r} belongs to a tenant already.", field="host") from error
+
+
+def set_domain_language(*, host: str, language: str | None) -> Domain:
+    """Have what is read at a host be in a language (BCP 47), or with None in the reader's. Raises DomainError."""
+    cleaned = clean_host(host)
+    domain = Domain.objects.select_for_update().filter(host=cleaned).first()
+    if domain is None:
+        raise DomainError(
+            f"No tenant has the host {cleaned!r}; `manage.py tenant list` shows them.", code="NOT_FOUND", field="host"
+        )
+    domain.language = clean_language(language) if language else ""
+    domain.save(update_fields=["language"])
+    return domain
 
 
 def set_tenant_status(*, slug: str, status: Literal["active", "suspended"]) -> Tenant:
@@ -291,12 +309,3 @@ def clean_host(host: str) -> str:
             f"{host!r} is no host name: letters, digits, hyphens and dots, without scheme and port.", field="host"
         )
     return cleaned
-
-
-def clean_language(code: str) -> str:
-    """Return a language as BCP 47 writes it ("nl-BE"), or raise DomainError for one CLDR does not know."""
-    try:
-        locale = Locale.parse(code.replace("_", "-"), sep="-")
-    except (ValueError, UnknownLocaleError) as error:
-        raise DomainError(f"{code!r} is no language that CLDR knows, such as nl or nl-BE.", field="language") from error
-    return str(locale).replace("_", "-")
