@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,6 +14,9 @@ from commerce.cache.keys import Key
 from commerce.db.positions import Position
 from commerce.graphql.calls import Calls
 from commerce.graphql.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from commerce.graphql.repeats import Sent
 
 T = TypeVar("T")
 
@@ -46,7 +49,9 @@ class Context:
     The roof subclasses it to add who is calling and from which channel; the kit knows a tenant as an
     integer only. `now` is the instant that everything which depends on the clock is read at, `read_after` what
     the caller has written. `interrupts` tells which errors of a resolver end the whole operation: those after
-    which it is run again elsewhere, or not at all.
+    which it is run again elsewhere, or not at all. Words are looked for in `languages` (BCP 47), the one of the answer
+    first; there are none where nobody asked for a language. A mutation was `sent` under a key, or under none;
+    `repeated` tells whether any of it had been done before.
     """
 
     request: HttpRequest
@@ -58,8 +63,15 @@ class Context:
     memo: dict[Hashable, Any] = field(default_factory=dict)
     calls: Calls = field(default_factory=Calls)
     discarded: bool = False
+    sent: "Sent | None" = None
+    repeated: bool = False
     time_limit: int = 0  # milliseconds; 0: none
     deadline: float = math.inf
+
+    @property
+    def actor(self) -> str:
+        """Who asks, as events name them: empty for nobody known."""
+        return ""
 
     def start(self, time_limit: int) -> None:
         """Begin to measure the time of an operation that may take so many milliseconds."""

@@ -8,7 +8,7 @@ what graphql-core does with the same values, error by error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from math import isfinite
@@ -34,11 +34,11 @@ from graphql.execution.execute import get_typename, invalid_return_type_error
 from graphql.pyutils import Path, Undefined, is_iterable
 
 from commerce.graphql.batch import rows_in
-from commerce.graphql.context import Context, Interrupted
+from commerce.graphql.context import Context
 from commerce.graphql.errors import LimitExceeded
 from commerce.graphql.info import Info
 from commerce.graphql.plan import FieldPlan, LevelPlan, row_builder
-from commerce.graphql.reference import Discard
+from commerce.graphql.repeats import run_field
 
 _NONE = type(None)
 _NULL = id(None)
@@ -105,26 +105,17 @@ class Execution:
         return self._settle_level(self.plan, data, []) if self.failed else data
 
     def _run_serially(self) -> dict[str, Any]:
-        fields = self.plan.fields
-        return {field.key: self._run_in_scope(field) if field.constant is None else field.constant for field in fields}
+        return {
+            field.key: self._run_mutation(field, place) if field.constant is None else field.constant
+            for place, field in enumerate(self.plan.fields)
+        }
 
-    def _run_in_scope(self, field: FieldPlan) -> Any:
-        """Run one field of a mutation; one that failed, or has its scope discarded, is rolled back."""
-        self.context.memo.clear()
-        self.context.discarded = False
-        known, result = len(self.errors), None
+    def _run_mutation(self, field: FieldPlan, place: int) -> Any:
+        run = partial(self._run_field, field)
         try:
-            with self.open_scope() if field.in_scope else nullcontext():
-                result = self._run_field(field)
-                if (result is None and len(self.errors) > known) or self.context.discarded:
-                    raise Discard
-        except Discard:
-            pass
+            return run_field(run, place, self.context, self.errors, self.open_scope, in_scope=field.in_scope)
         except Exception as error:
-            if self.context.interrupts(error):
-                raise Interrupted(error) from error
             return self._null(field, field.declared, error, [field.key])
-        return result
 
     def _run_field(self, field: FieldPlan) -> Any:
         self.failed = False

@@ -27,6 +27,14 @@ class PermissionDenied(GraphQLError):
         )
 
 
+class Repeated(GraphQLError):
+    """An error of an answer that is given again: it is shown as it was."""
+
+    def __init__(self, shown: dict[str, Any]) -> None:
+        super().__init__(shown["message"])
+        self.shown = shown
+
+
 class TooManyRequests(GraphQLError):
     """The caller has used up what it, or its tenant, may ask."""
 
@@ -47,6 +55,8 @@ def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
 
 def format_error(error: GraphQLError) -> dict[str, Any]:
     """Return one error as clients see it."""
+    if isinstance(error, Repeated):
+        return error.shown
     cause = _cause(error)
     shown: dict[str, Any] = {"message": INTERNAL if _is_bug(cause) else error.message}
     if error.locations:

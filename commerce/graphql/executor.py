@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -50,7 +50,8 @@ class Answer:
     `clean` tells whether there is data and no error: only such an answer may be kept for others, by the
     topics that it was made from and until the moment at which it ends by itself. `check` is the taking from
     the rate limits that it was given after, `cache` whether it was kept ("hit"), is now ("miss") or was not
-    and is not ("bypass").
+    and is not ("bypass"). `repeated`: a mutation had been done before under its key, in part at least. `language`
+    (BCP 47) is that of its words, where one was asked for.
     """
 
     status: int
@@ -60,6 +61,8 @@ class Answer:
     valid_until: datetime | None = None
     check: Check = UNLIMITED
     cache: Literal["hit", "miss", "bypass"] = "bypass"
+    language: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,11 @@ class Executor:
         execution = self._execution(prepared, context, lambda: open_scope(described))
         try:
             if described.kind == "mutation":
-                return _answer(*execution.run())
+                return replace(_answer(*execution.run(), context.languages), repeated=context.repeated)
             with open_scope(described):
-                return _answer(*execution.run())
+                return _answer(*execution.run(), context.languages)
         except LimitExceeded as error:
-            return _answer(None, [error])
+            return _answer(None, [error], context.languages)
         except Interrupted as interruption:
             raise interruption.cause from None
 
@@ -190,11 +193,12 @@ def render(payload: Any) -> bytes:
     return orjson.dumps(payload, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
-def _answer(data: Mapping[str, Any] | None, errors: list[GraphQLError]) -> Answer:
-    """Return the answer of an execution: `data`, and `errors` if there are any."""
+def _answer(data: Mapping[str, Any] | None, errors: list[GraphQLError], languages: Sequence[str]) -> Answer:
+    """Return the answer of an execution: `data`, `errors` if there are any, and its language if one was asked for."""
+    told: dict[str, Any] = {"extensions": {"language": languages[0]}} if languages else {}
     if not errors:
-        return Answer(200, render({"data": data}), clean=True)
-    return Answer(200, render({"errors": format_errors(errors), "data": data}))
+        return Answer(200, render({"data": data, **told}), clean=True)
+    return Answer(200, render({"errors": format_errors(errors), "data": data, **told}))
 
 
 def _check_variables(variables: Mapping[str, Any]) -> None:

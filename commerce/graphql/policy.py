@@ -14,6 +14,7 @@ class Policy:
     `read_document(id)` returns the text of a trusted document, or None, and is asked once per process for each
     `documents_version`, a number that is raised when they change. `surrogate` is the word that begins the
     surrogate keys of the tenant's answers. A request with `has_credentials` is paid before it is asked whose they are.
+    Where answers are `by_language`, the reader's Accept-Language decides in which.
     """
 
     limits: Limits
@@ -24,3 +25,4 @@ class Policy:
     read_document: Callable[[str], str | None] = field(default=lambda _: None)
     allowance: Allowance = field(default_factory=Allowance)
     has_credentials: bool = False
+    by_language: bool = False

@@ -1,7 +1,8 @@
 """Execution by graphql-core: the reference of our engine, and what runs an operation that has no plan."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from graphql import (
@@ -21,11 +22,8 @@ from graphql.execution.execute import CollectedErrors
 from graphql.pyutils import Path, Undefined
 
 from commerce.graphql.calls import Calls
-from commerce.graphql.context import Context, Interrupted
-
-
-class Discard(Exception):
-    """Leaves a scope that is to be rolled back."""
+from commerce.graphql.context import Context
+from commerce.graphql.repeats import run_field
 
 
 class Reference(ExecutionContext):
@@ -81,35 +79,23 @@ class Reference(ExecutionContext):
         fields: dict[str, list[FieldNode]],
     ) -> dict[str, Any]:
         results = {}
-        for name, nodes in fields.items():
+        for place, (name, nodes) in enumerate(fields.items()):
             is_meta = nodes[0].name.value.startswith("__")
-            execute = self.execute_field if is_meta else self._execute_in_scope
+            execute = self.execute_field if is_meta else partial(self._execute_mutation, place)
             result = execute(parent_type, source_value, nodes, Path(path, name, parent_type.name))
             if result is not Undefined:
                 results[name] = result
         return results
 
-    def _execute_in_scope(
-        self, parent_type: GraphQLObjectType, source_value: Any, nodes: list[FieldNode], path: Path
+    def _execute_mutation(
+        self, place: int, parent_type: GraphQLObjectType, source_value: Any, nodes: list[FieldNode], path: Path
     ) -> Any:
-        """Execute one field of a mutation; a field that failed, or has its scope discarded, is rolled back."""
-        context: Context = self.context_value
-        context.memo.clear()
-        context.discarded = False
-        known, result = len(self.collected_errors.errors), None
+        field = parent_type.fields[nodes[0].name.value]
+        resolver: Any = field.resolve
+        run = partial(self.execute_field, parent_type, source_value, nodes, path)
+        context, errors = self.context_value, self.collected_errors.errors
         try:
-            resolver: Any = parent_type.fields[nodes[0].name.value].resolve
-            with self.open_scope() if resolver.in_scope else nullcontext():
-                result = self.execute_field(parent_type, source_value, nodes, path)
-                failed = result is None and len(self.collected_errors.errors) > known
-                if failed or context.discarded:
-                    raise Discard
-        except Discard:
-            pass
+            return run_field(run, place, context, errors, self.open_scope, in_scope=resolver.in_scope)
         except Exception as error:
-            if context.interrupts(error):
-                raise Interrupted(error) from error
-            field = parent_type.fields[nodes[0].name.value]
             self.handle_field_error(located_error(error, nodes, path.as_list()), field.type, path)
             return None
-        return result

@@ -26,6 +26,7 @@ from commerce.graphql.errors import INTERNAL, format_errors, transport_error
 from commerce.graphql.executor import Answer, Executor, Query, Refused, render
 from commerce.graphql.limits import Limits
 from commerce.graphql.policy import Policy
+from commerce.graphql.repeats import read_sent
 from commerce.graphql.sharing import share
 from commerce.graphql.transport import BadRequest, Call, pay, read_address, read_calls
 from commerce.observability.metrics import graphql_answers
@@ -36,14 +37,14 @@ logger = logging.getLogger(__name__)
 _PREFLIGHT = {
     "Access-Control-Allow-Headers": (
         "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer, Read-After, "
-        "X-Storefront-Token"
+        "X-Storefront-Token, Idempotency-Key"
     ),
     "Access-Control-Allow-Methods": "POST, OPTIONS",
     "Access-Control-Max-Age": "600",
 }
 
 # What a page's scripts may read of an answer.
-_EXPOSED = "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache"
+_EXPOSED = "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache, Idempotency-Replayed"
 
 
 class PersistedQueryNotFound(GraphQLError):
@@ -57,12 +58,14 @@ class PersistedQueryNotFound(GraphQLError):
 class Visit:
     """One call of a request: who asks, what is allowed, and what was taken for it.
 
-    `allowance` is what is still to be taken from; it is empty once the call has been paid in full.
+    `allowance` is what is still to be taken from; it is empty once the call has been paid in full. `number` is the
+    call's place in a batch.
     """
 
     request: HttpRequest
     policy: Policy
     allowance: Allowance
+    number: int = 0
     check: Check = UNLIMITED
 
     def pay(self) -> None:
@@ -149,9 +152,11 @@ class GraphQLView:
         calls = read_calls(request, policy.limits)
         if isinstance(calls, Call):
             return _answered(self._call(request, calls, policy))
-        answers = [self._call(request, call, policy) for call in calls]
+        answers = [self._call(request, call, policy, number) for number, call in enumerate(calls)]
         body = b"[%b]" % b",".join(answer.body for answer in answers)
-        return _answered(Answer(max(answer.status for answer in answers), body, check=answers[-1].check))
+        repeated = any(answer.repeated for answer in answers)
+        told = replace(answers[-1], status=max(answer.status for answer in answers), body=body, repeated=repeated)
+        return _answered(replace(told, cache="bypass"))
 
     def _get(self, request: HttpRequest) -> HttpResponse:
         """Answer a trusted query, so that caches may keep it; without one, show GraphiQL in development."""
@@ -164,6 +169,8 @@ class GraphQLView:
         answer = self._call(request, call, policy)
         # What others may be given from a cache tells nothing of how much this caller may ask.
         response = share(request, _answered(answer), answer, policy, timezone.now())
+        if policy.by_language:
+            patch_vary_headers(response, ["Accept-Language"])
         if "no-store" not in response["Cache-Control"]:
             for name in answer.check.headers():
                 del response[name]
@@ -171,8 +178,8 @@ class GraphQLView:
             response["Content-Length"], response.content = str(len(response.content)), b""
         return response
 
-    def _call(self, request: HttpRequest, call: Call, policy: Policy) -> Answer:
-        visit = Visit(request, policy, policy.allowance)
+    def _call(self, request: HttpRequest, call: Call, policy: Policy, number: int = 0) -> Answer:
+        visit = Visit(request, policy, policy.allowance, number)
         try:
             query = self._query(visit, call)
             if not self.executor.knows(query.text):
@@ -198,9 +205,14 @@ class GraphQLView:
             visit.pay()
         context = self.make_context(visit.request)
         prepared = self.executor.prepare(query, visit.policy.limits)
-        _refuse_mutation_by_address(visit.request, prepared.operation)
+        if prepared.operation.kind == "mutation":
+            _refuse_by_address(visit.request)
+            made_of = (prepared.operation.document, query.operation_name, query.variables)
+            context.sent = read_sent(visit.request, context.actor, made_of, visit.number)
         open_scope = partial(self.open_scope, visit.request, visit.policy.limits.time)
         answer = self.door.answer(prepared, context, visit.allowance, open_scope)
+        if context.languages:
+            answer = replace(answer, language=context.languages[0])
         if visit.allowance:
             visit.check = answer.check
         return answer
@@ -229,8 +241,8 @@ class GraphQLView:
         return text
 
 
-def _refuse_mutation_by_address(request: HttpRequest, operation: Operation) -> None:
-    if operation.kind == "mutation" and request.method != "POST":
+def _refuse_by_address(request: HttpRequest) -> None:
+    if request.method != "POST":
         raise BadRequest("A mutation runs by POST alone: whatever follows a link must change nothing.", 405)
 
 
@@ -245,8 +257,12 @@ def _not_allowed(request: HttpRequest) -> HttpResponse:
 def _answered(answer: Answer) -> HttpResponse:
     response = _bytes(answer.status, answer.body)
     response["X-Cache"] = answer.cache
+    if answer.language:
+        response["Content-Language"] = answer.language
     for name, value in answer.check.headers().items():
         response[name] = value
+    if answer.repeated:
+        response["Idempotency-Replayed"] = "true"
     if answer.status == 503:
         response["Retry-After"] = str(RETRY_AFTER)
     if answer.status == 405:

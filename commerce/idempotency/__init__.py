@@ -11,6 +11,6 @@ transaction leaves nothing: the same key may be sent again.
 """
 
 from commerce.idempotency.answers import Answer
-from commerce.idempotency.operations import KEEP, LEASE, Begun, InFlight, KeyReused, begin, prune
+from commerce.idempotency.operations import KEEP, LEASE, Begun, InFlight, KeyReused, begin, is_key, prune
 
-__all__ = ["KEEP", "LEASE", "Answer", "Begun", "InFlight", "KeyReused", "begin", "prune"]
+__all__ = ["KEEP", "LEASE", "Answer", "Begun", "InFlight", "KeyReused", "begin", "is_key", "prune"]

@@ -1,5 +1,6 @@
 """Writing down what was asked under a key, and what was answered."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -41,6 +42,14 @@ DELETE FROM idempotency_record WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM idempotency_record WHERE created_at < %s ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED
 ))
 """
+
+
+_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text can be a key: 1 to 255 visible ASCII characters, and spaces between them."""
+    return _KEY.fullmatch(text) is not None
 
 
 class InFlight(DomainError):

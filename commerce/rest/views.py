@@ -5,7 +5,6 @@ one on the primary, in which the effect, its events, and the answer kept under t
 committed together. `tenants.rest` tells whose shop it is and who asks.
 """
 
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -40,7 +39,6 @@ READS = ("GET", "HEAD")
 JSON = "application/json"
 # Milliseconds that one statement of a read may take.
 READ_TIME = 10_000
-_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 # Deadlock, serialization failure: nothing was done, and the same may well succeed a moment later.
 _PASSING = ("40001", "40P01")
 _ATTEMPTS = 3
@@ -186,7 +184,7 @@ class View(Described, ViewSet):
 
     def _key(self) -> str | None:
         key = self.request.headers.get("Idempotency-Key")
-        if key is not None and not _KEY.fullmatch(key):
+        if key is not None and not idempotency.is_key(key):
             raise Problem.of(
                 400, "INVALID", "Idempotency-Key is a text of 1 to 255 visible ASCII characters.", "Idempotency-Key"
             )

@@ -37,6 +37,11 @@ class ShopContext(Context):
         return self.caller.app
 
     @property
+    def actor(self) -> str:
+        """How events name the caller: "app:<id>", empty for nobody known."""
+        return self.caller.actor
+
+    @property
     def permissions(self) -> frozenset[str]:
         """The permissions of the caller in the dialect's names."""
         return self.caller.permissions
@@ -58,7 +63,7 @@ class ShopContext(Context):
             host=host,
             port=int(port or 0),
             channel="",
-            language="",
+            language=" ".join(self.languages),
             currency="",
             country="",
             document=operation.document,
@@ -109,5 +114,9 @@ class ShopContext(Context):
         return active[0]
 
     def language(self, channel: ChannelRow) -> str:
-        """Return the language whose order of names the lists of a channel have."""
-        return channel.language or self.shop.default_language
+        """Return the language whose order of names the lists of a channel have, and which their searches are in.
+
+        That is the answer's, or else the first in its chain, as far as the channel has it.
+        """
+        found = next((one for one in self.languages if one in channel.languages), channel.language)
+        return found or self.shop.default_language

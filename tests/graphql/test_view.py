@@ -277,9 +277,9 @@ def test_preflight(client):
         "access-control-allow-credentials": "true",
         "access-control-allow-headers": (
             "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer, Read-After, "
-            "X-Storefront-Token"
+            "X-Storefront-Token, Idempotency-Key"
         ),
-        "access-control-expose-headers": "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache",
+        "access-control-expose-headers": "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache, Idempotency-Replayed",
         "access-control-allow-methods": "POST, OPTIONS",
         "access-control-max-age": "600",
     }
