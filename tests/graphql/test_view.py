@@ -279,7 +279,9 @@ def test_preflight(client):
             "Origin, Content-Type, Accept, Authorization, Source-Service-Name, Authorization-Bearer, Read-After, "
             "X-Storefront-Token, Idempotency-Key"
         ),
-        "access-control-expose-headers": "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache, Idempotency-Replayed",
+        "access-control-expose-headers": (
+            "Read-After, Retry-After, RateLimit, RateLimit-Policy, X-Cache, Idempotency-Replayed"
+        ),
         "access-control-allow-methods": "POST, OPTIONS",
         "access-control-max-age": "600",
     }
