@@ -25,6 +25,7 @@ from commerce.webhooks.rest import router as webhooks
 from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
+from tenants.graphql.languages import languages_of
 from tenants.graphql.policy import policy_of
 from tenants.media import receive_upload, serve_media
 from tenants.middleware import tenant_of
@@ -45,15 +46,19 @@ def make_policy(request: HttpRequest, limits: Limits) -> Policy:
 
 
 def make_context(request: HttpRequest) -> ShopContext:
-    """Return the context of a GraphQL operation: whose shop, at which address, after which write, who asks."""
+    """Return the context of a GraphQL operation: whose shop, at which address, after which write, who asks, and in
+    which language.
+    """
     shop = tenant_of(request)
+    caller = authenticate(request, shop)
     return ShopContext(
         request=request,
         tenant=shop.id,
         shop=shop,
         origin=f"{request.scheme}://{request.get_host()}",
         read_after=read_token(request),
-        caller=authenticate(request, shop),
+        caller=caller,
+        languages=languages_of(request, shop, caller.permissions),
         schema=SCHEMA_VERSION,
     )
 

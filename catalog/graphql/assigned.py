@@ -16,7 +16,7 @@ from catalog.graphql.loading import (
     rich_text,
 )
 from catalog.graphql.media import File, StoredFile
-from catalog.graphql.translations import load_translations
+from catalog.graphql.translations import in_language, load_translations, word
 from catalog.queries.rows import Assignment, ValueRow
 from commerce.graphql.batch import Batch, batch
 from commerce.graphql.enums import LanguageCodeEnum
@@ -115,7 +115,7 @@ class AssignedTextAttribute(graphene.ObjectType):
 
     @batch
     def resolve_value(rows: Sequence[Text], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(value.rich_text) if (value := _first(row)) else None for row in rows]
+        return list(map(rich_text, _said(rows, info, "rich_text")))
 
     @batch
     def resolve_translation(rows: Sequence[Text], info: Info[ShopContext], language_code: Any) -> list[Any]:
@@ -135,7 +135,7 @@ class AssignedPlainTextAttribute(graphene.ObjectType):
 
     @batch
     def resolve_value(rows: Sequence[PlainText], info: Info[ShopContext]) -> list[str | None]:
-        return [value.plain_text if (value := _first(row)) else None for row in rows]
+        return _said(rows, info, "plain_text")
 
     @batch
     def resolve_translation(rows: Sequence[PlainText], info: Info[ShopContext], language_code: Any) -> list[str | None]:
@@ -208,6 +208,8 @@ class AssignedChoiceAttributeValue(graphene.ObjectType):
     slug = graphene.String(description="The name in filters, unique in the attribute.")
     translation = graphene.String(language_code=_language(), description="The name in another language.")
 
+    resolve_name = word("name")
+
     @batch
     def resolve_translation(rows: Sequence[ValueRow], info: Info[ShopContext], language_code: Any) -> list[str | None]:
         return _names(rows, info, language_code)
@@ -263,6 +265,10 @@ class AssignedSwatchAttributeValue(graphene.ObjectType):
     translation = graphene.String(language_code=_language(), description="The name in another language.")
 
     @batch
+    def resolve_name(rows: Sequence[Colour], info: Info[ShopContext]) -> list[str]:
+        return in_language(info, [row.row.id for row in rows], "name", [row.name for row in rows])
+
+    @batch
     def resolve_translation(rows: Sequence[Colour], info: Info[ShopContext], language_code: Any) -> list[str | None]:
         return _names([row.row for row in rows], info, language_code)
 
@@ -284,6 +290,14 @@ class AssignedSwatchAttribute(graphene.ObjectType):
             else None
             for row in rows
         ]
+
+
+def _said(rows: Sequence[Assignment], info: Info[ShopContext], word: str) -> list[str | None]:
+    """Return a word of the one value of each row in the language of the answer."""
+    values = [value for row in rows if (value := _first(row))]
+    ids = [value.id for value in values]
+    found = dict(zip(ids, in_language(info, ids, word, [getattr(value, word) for value in values]), strict=True))
+    return [found[value.id] if (value := _first(row)) else None for row in rows]
 
 
 def _words(rows: Sequence[Assignment], info: Info[ShopContext], language_code: Any) -> list[Any]:

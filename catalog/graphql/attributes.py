@@ -10,8 +10,10 @@ from catalog.graphql.media import File, StoredFile, file_url
 from catalog.graphql.translations import (
     AttributeTranslation,
     AttributeValueTranslation,
+    in_language,
     resolve_named_translation,
     translation_field,
+    word,
 )
 from catalog.queries.attributes import list_choices
 from catalog.queries.rows import Assignment, AttributeRow, ValueRow
@@ -90,6 +92,8 @@ class AttributeValue(graphene.ObjectType):
     reference = graphene.ID(description="The id of the object that a reference attribute leads to.")
     translation = translation_field(AttributeValueTranslation)
 
+    resolve_name = word("name")
+    resolve_plain_text = word("plain_text")
     resolve_translation = resolve_named_translation
 
     @batch
@@ -102,7 +106,8 @@ class AttributeValue(graphene.ObjectType):
 
     @batch
     def resolve_rich_text(rows: Sequence[ValueRow], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(row.rich_text) for row in rows]
+        own = [row.rich_text for row in rows]
+        return list(map(rich_text, in_language(info, [row.id for row in rows], "rich_text", own)))
 
     @batch
     def resolve_file(rows: Sequence[ValueRow], info: Info[ShopContext]) -> list[StoredFile | None]:
@@ -137,6 +142,7 @@ class Attribute(graphene.ObjectType):
     translation = translation_field(AttributeTranslation)
     choices = connection_field(AttributeValue, description="The values to choose from, in the merchant's order.")
 
+    resolve_name = word("name")
     resolve_translation = resolve_named_translation
 
     @batch

@@ -145,7 +145,10 @@ class ContentQuery:
             return None
         if by == "slug" and slug_language_code is not None:
             return pages.get_page_by_translated_slug(value, slug_language_code.value, viewer)
-        return pages.get_page(by, value, viewer)
+        found = pages.get_page(by, value, viewer)
+        if found is None and by == "slug":
+            found = pages.get_page_by_any_slug(value, info.context.languages, viewer)
+        return found
 
     @paged("channel", "filter", "where", "sort_by", "search")
     def resolve_pages(

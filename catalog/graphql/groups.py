@@ -8,14 +8,16 @@ import graphene
 
 from catalog.graphql.inputs import ProductFilterInput, ProductOrder, ProductWhereInput
 from catalog.graphql.lists import ListArguments
-from catalog.graphql.loading import keep_products, load_categories, rich_text
+from catalog.graphql.loading import load_categories, rich_text
 from catalog.graphql.media import Image, Picture, picture, sized
-from catalog.graphql.products import Product
+from catalog.graphql.products import Product, announce
 from catalog.graphql.translations import (
     CategoryTranslation,
     CollectionTranslation,
+    in_language,
     resolve_translation,
     translation_field,
+    word,
 )
 from catalog.queries import groups
 from catalog.queries.conditions import in_groups
@@ -64,23 +66,29 @@ class _Group(graphene.ObjectType):
     seo_description = graphene.String(description="The description for search engines.")
     background_image = graphene.Field(Image, args=sized(), description="The picture.")
 
+    resolve_name = word("name")
+    resolve_slug = word("slug")
+
     @batch
     def resolve_id(rows: Sequence[Any], info: Info[ShopContext]) -> list[str]:
         return [to_global_id(info.parent_type, row.id) for row in rows]
 
     @batch
     def resolve_description(rows: Sequence[Any], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(row.description) for row in rows]
+        own = [row.description for row in rows]
+        return list(map(rich_text, in_language(info, [row.id for row in rows], "description", own)))
 
     resolve_description_json = resolve_description
 
     @batch
     def resolve_seo_title(rows: Sequence[Any], info: Info[ShopContext]) -> list[str | None]:
-        return [row.seo_title or None for row in rows]
+        own = [row.seo_title or None for row in rows]
+        return in_language(info, [row.id for row in rows], "seo_title", own)
 
     @batch
     def resolve_seo_description(rows: Sequence[Any], info: Info[ShopContext]) -> list[str | None]:
-        return [row.seo_description or None for row in rows]
+        own = [row.seo_description or None for row in rows]
+        return in_language(info, [row.id for row in rows], "seo_description", own)
 
     @batch
     def resolve_background_image(
@@ -185,8 +193,7 @@ def _pages(
         return [empty_page() for _ in rows]
     listed = wanted.of(info.context, channel)
     pages = list_pages(listed, [row.id for row in rows], page)
-    for found in pages.values():
-        keep_products(info.context, found.rows)
+    announce(info, [row for found in pages.values() for row in found.rows], "edges", "node")
     if info.selects("facets"):
         pages = {
             key: replace(

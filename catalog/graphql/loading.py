@@ -44,6 +44,17 @@ def _swapped(
     return read(keys, channel)
 
 
+def foretell(context: ShopContext, ids: Iterable[UUID | None]) -> None:
+    """Say that what these objects are called is about to be shown, so that it is all read in one statement."""
+    if len(context.languages) > 1:
+        foretold(context).update(dict.fromkeys(key for key in ids if key is not None))
+
+
+def foretold(context: ShopContext) -> dict[UUID, None]:
+    """Return the objects that were foretold and whose words nobody has asked for yet."""
+    return context.once("foretold", dict)
+
+
 def load_products(
     context: ShopContext, pairs: Iterable[tuple[ChannelRow | None, UUID | None]]
 ) -> list[ProductRow | None]:
@@ -58,6 +69,7 @@ def keep_products(context: ShopContext, rows: Iterable[ProductRow]) -> None:
     for row in rows:
         kept: dict[UUID, Any] = context.once(("load", ("products", row.channel.id)), dict)
         kept.setdefault(row.id, row)
+        foretell(context, (row.id, row.category_id))
 
 
 def load_variants_by_id(
@@ -104,7 +116,10 @@ def load_variants(context: ShopContext, rows: Sequence[ProductRow]) -> list[list
     """Return the variants of each product."""
     keep_products(context, rows)
     pairs = [(row.channel, row.id) for row in rows]
-    return [found or [] for found in load_in_channels(context, "variants", pairs, products.list_variants)]
+    loaded = [found or [] for found in load_in_channels(context, "variants", pairs, products.list_variants)]
+    if len(context.languages) > 1:
+        foretell(context, (variant.id for variants in loaded for variant in variants))
+    return loaded
 
 
 def load_media(context: ShopContext, rows: Sequence[ProductRow]) -> list[list[MediaRow]]:
@@ -117,14 +132,23 @@ def load_product_attributes(context: ShopContext, rows: Sequence[ProductRow]) ->
     """Return the attributes of each product."""
     pairs = [(row.channel, row.id) for row in rows]
     read = attributes.list_product_attributes
-    return [found or [] for found in load_in_channels(context, "product attributes", pairs, read)]
+    return _foretold(context, [found or [] for found in load_in_channels(context, "product attributes", pairs, read)])
 
 
 def load_variant_attributes(context: ShopContext, rows: Sequence[VariantRow]) -> list[list[Assignment]]:
     """Return the attributes of each variant."""
     pairs = [(row.channel, row.id) for row in rows]
     read = partial(attributes.list_variant_attributes, product_ids={row.product_id for row in rows})
-    return [found or [] for found in load_in_channels(context, "variant attributes", pairs, read)]
+    return _foretold(context, [found or [] for found in load_in_channels(context, "variant attributes", pairs, read)])
+
+
+def _foretold(context: ShopContext, loaded: list[list[Assignment]]) -> list[list[Assignment]]:
+    """Return attributes of objects, their words and those of their values foretold."""
+    if len(context.languages) > 1:
+        held = [assignment for assignments in loaded for assignment in assignments]
+        foretell(context, (assignment.attribute.id for assignment in held))
+        foretell(context, (value.id for assignment in held for value in assignment.values))
+    return loaded
 
 
 def rich_text(text: str | None) -> Any:

@@ -8,9 +8,9 @@ import graphene
 from graphql import GraphQLError
 
 from catalog.graphql.groups import Category, Collection
-from catalog.graphql.loading import load_categories, load_collections, load_pages
+from catalog.graphql.loading import foretell, load_categories, load_collections, load_pages
 from catalog.graphql.pages import Page
-from catalog.graphql.translations import MenuItemTranslation, resolve_named_translation, translation_field
+from catalog.graphql.translations import MenuItemTranslation, resolve_named_translation, translation_field, word
 from catalog.queries import menus
 from catalog.queries.menus import MenuItemRow, MenuRow, Onlooker, Tree
 from catalog.queries.pages import PageRow
@@ -42,7 +42,12 @@ def load_trees(context: ShopContext, onlooker: Onlooker, ids: Sequence[Any]) -> 
     """Return the tree of each menu."""
     read = partial(menus.list_trees, onlooker=onlooker)
     found = context.load(("menu trees", onlooker), list(ids), read)
-    return [found[key] or Tree([], {}, {}) for key in ids]
+    trees = [found[key] or Tree([], {}, {}) for key in ids]
+    if len(context.languages) > 1:
+        items = [item for tree in trees for item in tree.by_id.values()]
+        led_to = (key for item in items for key in (item.id, item.category_id, item.collection_id, item.page_id))
+        foretell(context, led_to)
+    return trees
 
 
 def _trees(info: Info[ShopContext], pairs: Sequence[tuple[Onlooker, Any]]) -> list[Tree]:
@@ -76,6 +81,7 @@ class MenuItem(graphene.ObjectType):
     url = graphene.String(description="The address that it leads to.")
     translation = translation_field(MenuItemTranslation)
 
+    resolve_name = word("name")
     resolve_translation = resolve_named_translation
 
     @batch

@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from catalog.graphql.assigned import assigned, assigned_field, assigned_list, named
 from catalog.graphql.attributes import Attribute, SelectedAttribute
 from catalog.graphql.loading import rich_text
-from catalog.graphql.translations import PageTranslation, resolve_translation, translation_field
+from catalog.graphql.translations import PageTranslation, in_language, resolve_translation, translation_field, word
 from catalog.queries import types
 from catalog.queries.pages import PageRow, Viewer, list_page_attributes
 from catalog.queries.rows import Assignment, AttributeRow
@@ -98,6 +98,8 @@ class Page(graphene.ObjectType):
     translation = translation_field(PageTranslation)
 
     resolve_created = column("created_at")
+    resolve_title = word("name", "title")
+    resolve_slug = word("slug")
     resolve_translation = resolve_translation
 
     @batch
@@ -106,19 +108,21 @@ class Page(graphene.ObjectType):
 
     @batch
     def resolve_content(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(row.content) for row in rows]
+        return _contents(rows, info)
 
     @batch
     def resolve_content_json(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(row.content) or {} for row in rows]
+        return [content or {} for content in _contents(rows, info)]
 
     @batch
     def resolve_seo_title(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[str | None]:
-        return [row.seo_title or None for row in rows]
+        own = [row.seo_title or None for row in rows]
+        return in_language(info, [row.id for row in rows], "seo_title", own)
 
     @batch
     def resolve_seo_description(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[str | None]:
-        return [row.seo_description or None for row in rows]
+        own = [row.seo_description or None for row in rows]
+        return in_language(info, [row.id for row in rows], "seo_description", own)
 
     @batch
     def resolve_publication_date(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[Any]:
@@ -150,6 +154,11 @@ class Page(graphene.ObjectType):
         rows: Sequence[PageRow], info: Info[ShopContext], limit: int
     ) -> list[list[Assignment]]:
         return [assigned(found)[: max(limit, 0)] for found in _attributes(rows, info)]
+
+
+def _contents(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[Any]:
+    own = [row.content for row in rows]
+    return list(map(rich_text, in_language(info, [row.id for row in rows], "description", own)))
 
 
 def _attributes(rows: Sequence[PageRow], info: Info[ShopContext]) -> list[list[Assignment]]:

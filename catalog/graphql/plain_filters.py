@@ -84,12 +84,12 @@ PAGE_FILTER: Readers = {
     "metadata": has_metadata,
     "page_types": lambda values: plain.is_any("page_type_id", ids_of("PageType", values)),
     "ids": partial(with_ids, "Page"),
-    "slugs": partial(plain.is_any, "slug"),
+    "slugs": partial(plain.with_slugs, "Page"),
 }
 PAGE_WHERE: Readers = {
     "metadata": _metadata_where,
     "ids": partial(with_ids, "Page"),
-    "slug": partial(is_any, "slug", "slug"),
+    "slug": lambda given: plain.with_slugs("Page", choices("slug", given)),
     "page_type": _page_types,
     "attributes": _having_all,
 }
@@ -153,7 +153,7 @@ def _group_filter(kind: str) -> Readers:
         "search": groups.matching,
         "metadata": has_metadata,
         "ids": partial(with_ids, kind),
-        "slugs": partial(plain.is_any, "slug"),
+        "slugs": partial(plain.with_slugs, kind),
     }
 
 

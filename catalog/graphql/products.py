@@ -11,6 +11,8 @@ import graphene
 from catalog.graphql.assigned import assigned, assigned_field, assigned_list, named
 from catalog.graphql.attributes import SelectedAttribute, VariantAttributeScope, in_scope
 from catalog.graphql.loading import (
+    foretell,
+    keep_products,
     load_categories,
     load_in_channels,
     load_media,
@@ -33,9 +35,11 @@ from catalog.graphql.search import facets_of_products
 from catalog.graphql.translations import (
     ProductTranslation,
     ProductVariantTranslation,
+    in_language,
     resolve_named_translation,
     resolve_translation,
     translation_field,
+    word,
 )
 from catalog.graphql.types import ProductType
 from catalog.models.stock import MOST_SHOWN
@@ -99,6 +103,7 @@ class ProductVariant(graphene.ObjectType):
     translation = translation_field(ProductVariantTranslation)
 
     resolve_created = column("created_at")
+    resolve_name = word("name")
     resolve_translation = resolve_named_translation
 
     @batch
@@ -209,6 +214,8 @@ class Product(graphene.ObjectType):
 
     resolve_created = column("created_at")
     resolve_is_available_for_purchase = column("is_purchasable")
+    resolve_name = word("name")
+    resolve_slug = word("slug")
     resolve_translation = resolve_translation
 
     @batch
@@ -217,17 +224,20 @@ class Product(graphene.ObjectType):
 
     @batch
     def resolve_description(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Any]:
-        return [rich_text(texts.description) for texts in _texts(rows, info)]
+        own = [texts.description for texts in _texts(rows, info)]
+        return list(map(rich_text, in_language(info, [row.id for row in rows], "description", own)))
 
     resolve_description_json = resolve_description
 
     @batch
     def resolve_seo_title(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
-        return [texts.seo_title or None for texts in _texts(rows, info)]
+        own = [texts.seo_title or None for texts in _texts(rows, info)]
+        return in_language(info, [row.id for row in rows], "seo_title", own)
 
     @batch
     def resolve_seo_description(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
-        return [texts.seo_description or None for texts in _texts(rows, info)]
+        own = [texts.seo_description or None for texts in _texts(rows, info)]
+        return in_language(info, [row.id for row in rows], "seo_description", own)
 
     @batch
     def resolve_channel(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[str | None]:
@@ -244,9 +254,7 @@ class Product(graphene.ObjectType):
 
     @batch
     def resolve_collections(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[CollectionRow]]:
-        read = partial(_collections_of, info.context.now)
-        pairs = [(row.channel, row.id) for row in rows]
-        return [found or [] for found in load_in_channels(info.context, "collections of", pairs, read)]
+        return _load_collections_of(info.context, rows)
 
     @batch
     def resolve_pricing(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[ProductPrices | None]:
@@ -321,6 +329,34 @@ def _texts(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Texts]:
     missing = [row.id for row in rows if row.texts is None]
     found = info.context.load("texts", missing, products.list_texts) if missing else {}
     return [row.texts or found.get(row.id) or Texts(None, "", "") for row in rows]
+
+
+def announce(info: Info[ShopContext], rows: Sequence[ProductRow], *path: str) -> None:
+    """Remember products that were read, which stand at `path` below the field.
+
+    Where they are shown in another language than their own, what else is called something is read before the first
+    word is asked for: all words then take one statement.
+    """
+    keep_products(info.context, rows)
+    if len(info.context.languages) < 2 or not rows:
+        return
+    selected = info.selected(*path)
+    if "attributes" in selected or "assignedAttributes" in selected:
+        load_product_attributes(info.context, rows)
+    if "collections" in selected:
+        _load_collections_of(info.context, rows)
+    variants = info.selected(*path, "variants") | info.selected(*path, "defaultVariant")
+    if variants:
+        found = [variant for each in load_variants(info.context, rows) for variant in each]
+        if "attributes" in variants or "assignedAttributes" in variants:
+            load_variant_attributes(info.context, found)
+
+
+def _load_collections_of(context: ShopContext, rows: Sequence[ProductRow]) -> list[list[CollectionRow]]:
+    pairs = [(row.channel, row.id) for row in rows]
+    loaded = load_in_channels(context, "collections of", pairs, partial(_collections_of, context.now))
+    foretell(context, (held.id for collections in loaded for held in collections or ()))
+    return [found or [] for found in loaded]
 
 
 def _collections_of(now: datetime, ids: list[UUID], channel: Any) -> dict[UUID, list[CollectionRow]]:

@@ -26,9 +26,8 @@ from catalog.graphql.inputs import (
 )
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
-from catalog.graphql.loading import keep_products
 from catalog.graphql.plain_filters import read_filter, read_where
-from catalog.graphql.products import Product, ProductVariant
+from catalog.graphql.products import Product, ProductVariant, announce
 from catalog.graphql.suggestions import SearchQuery
 from catalog.queries import groups, plain, products, variants
 from catalog.queries.lists import get_page
@@ -96,7 +95,7 @@ class Query(ContentQuery, SearchQuery):
             return [empty_page()]
         listed = wanted.of(info.context, channel)
         found = get_page(listed, page)
-        keep_products(info.context, found.rows)
+        announce(info, found.rows, "edges", "node")
         return [replace(found, source=wanted.facets(listed)) if info.selects("facets") else found]
 
     @root
@@ -117,7 +116,9 @@ class Query(ContentQuery, SearchQuery):
             found = products.get_product_by_translated_slug(value, slug_language_code.value, market, now)
         else:
             found = products.get_product(by, value, market, now)
-        keep_products(info.context, [found] if found else [])
+        if found is None and by == "slug" and slug_language_code is None:
+            found = products.get_product_by_any_slug(value, info.context.languages, market, now)
+        announce(info, [found] if found else [])
         return found
 
     @root
@@ -188,7 +189,10 @@ class Query(ContentQuery, SearchQuery):
         by, value = key_of("Category", id=id, slug=slug, externalReference=external_reference)
         if by == "slug" and slug_language_code is not None:
             return groups.get_category_by_translated_slug(value, slug_language_code.value)
-        return groups.get_category(by, value)
+        found = groups.get_category(by, value)
+        if found is None and by == "slug":
+            found = groups.get_category_by_any_slug(value, info.context.languages)
+        return found
 
     @paged("channel", "filter", "where", "sort_by", "search")
     def resolve_collections(
@@ -234,4 +238,7 @@ class Query(ContentQuery, SearchQuery):
             return None
         if by == "slug" and slug_language_code is not None:
             return groups.get_collection_by_translated_slug(value, slug_language_code.value, market, info.context.now)
-        return groups.get_collection(by, value, market, info.context.now)
+        found = groups.get_collection(by, value, market, info.context.now)
+        if found is None and by == "slug":
+            found = groups.get_collection_by_any_slug(value, info.context.languages, market, info.context.now)
+        return found

@@ -7,6 +7,7 @@ from typing import Any
 import graphene
 
 from catalog.graphql.attributes import Attribute, AttributeValue
+from catalog.graphql.loading import foretell
 from catalog.queries import facets
 from catalog.queries.facets import AttributeFacet as AttributeFacetRow
 from catalog.queries.facets import CategoryCount, Facets, FacetSource, PriceRange, StockCounts, ValueCount
@@ -16,15 +17,15 @@ from commerce.graphql.connections import Connection
 from commerce.graphql.info import Info
 from tenants.graphql.context import ShopContext
 
-MOST = 100
+MOST, USUAL = 100, 10
 
 
 def _limit() -> graphene.Int:
-    return graphene.Int(default_value=10, description=f"How many at most, {MOST} being the most there are.")
+    return graphene.Int(default_value=USUAL, description=f"How many at most, {MOST} being the most there are.")
 
 
 def _first(found: Sequence[Any], limit: int | None) -> list[Any]:
-    return list(found[: max(0, min(10 if limit is None else limit, MOST))])
+    return list(found[: max(0, min(USUAL if limit is None else limit, MOST))])
 
 
 class FacetValue(graphene.ObjectType):
@@ -135,12 +136,19 @@ def _resolve_facets(
     rows: Sequence[Connection], info: Info[ShopContext], /, attributes: list[str] | None = None
 ) -> list[Facets | None]:
     parts = frozenset(part for part in ("attributes", "categories", "prices", "stock") if info.selects(part))
-    return [
+    found = [
         facets.read_facets(row.page.source, parts, attributes=attributes)
         if isinstance(row.page.source, FacetSource)
         else Facets()
         for row in rows
     ]
+    if len(info.context.languages) > 1:
+        for each in found:
+            shown = each.attributes[:MOST]
+            foretell(info.context, (one.attribute.id for one in shown))
+            foretell(info.context, (counted.value.id for one in shown for counted in one.values[:USUAL]))
+            foretell(info.context, (one.category.id for one in each.categories[:USUAL]))
+    return list(found)
 
 
 @dataclass(slots=True, eq=False)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import graphene
 
-from catalog.graphql.loading import rich_text
+from catalog.graphql.loading import foretold, rich_text
 from catalog.queries.rows import TranslationRow
-from catalog.queries.translations import list_translations
-from commerce.graphql.batch import batch
+from catalog.queries.translations import Words, list_translations, list_words
+from commerce.graphql.batch import Batch, batch
 from commerce.graphql.enums import LanguageCodeEnum
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
@@ -47,6 +48,49 @@ def resolve_named_translation(
         words if words is None or words.name else words._replace(name=row.name)
         for row, words in zip(rows, found, strict=True)
     ]
+
+
+# For so few objects all of their words are read at once, for more their names first.
+FEW = 3
+_NAMES = frozenset({"name", "slug"})
+
+
+def in_language(info: Info[ShopContext], ids: Sequence[UUID], word: str, own: Sequence[Any]) -> list[Any]:
+    """Return a word (a column of Words) of each object in the language of the answer; `own` is what they have.
+
+    It is the first that there is in the languages of the context, and theirs where there is none.
+    """
+    if len(info.context.languages) < 2:
+        return list(own)
+    found = _load_words(info.context, ids, whole=word not in _NAMES)
+    said = [getattr(found[key], word) for key in ids]
+    return [mine if one is None else one for one, mine in zip(said, own, strict=True)]
+
+
+def word(name: str, column: str | None = None) -> Batch:
+    """Declare that a field is a word of the row, which has an `id` and the word in its own language in a column."""
+    read = attrgetter(column or name)
+
+    def resolve(rows: Sequence[Any], info: Info[ShopContext]) -> list[Any]:
+        own = list(map(read, rows))
+        return own if len(info.context.languages) < 2 else in_language(info, [row.id for row in rows], name, own)
+
+    return batch(resolve)
+
+
+def _load_words(context: ShopContext, ids: Sequence[UUID], *, whole: bool) -> dict[UUID, Words]:
+    """Return what objects are called, reading at once what was foretold besides."""
+    kept: dict[UUID, Words] = context.once("words", dict)
+    wanted = dict.fromkeys(key for key in ids if key not in kept or (whole and not kept[key].is_whole))
+    if wanted:
+        whole = whole or len(wanted) <= FEW
+        coming = foretold(context)
+        wanted.update((key, None) for key in coming if key not in kept)
+        coming.clear()
+        found = list_words(list(wanted), context.languages[:-1], whole=whole)
+        nothing = Words(is_whole=whole)
+        kept.update((key, found.get(key, nothing)) for key in wanted)
+    return kept
 
 
 def translation_field(of: Any) -> graphene.Field:

@@ -180,8 +180,20 @@ def with_ids(ids: Sequence[UUID]) -> Condition:
 
 
 def with_slugs(slugs: Sequence[str]) -> Condition:
-    """Return the condition that the product has one of these slugs."""
-    return _members("p.id", "FROM catalog_product p WHERE p.slug = ANY(%s)", list(slugs))
+    """Return the condition that the product has one of these slugs: its own, or one in some language that is nobody's
+    own.
+    """
+    ids = ids_by_slug("catalog_product", "Product")
+    return _members("p.id", f"FROM catalog_product p WHERE p.id = ANY(ARRAY({ids}))", list(slugs), list(slugs))
+
+
+def ids_by_slug(table: str, kind: str) -> str:
+    """Return the statement that finds the ids of objects by slugs of any language; its parameters: these, twice."""
+    return f"""
+  SELECT o.id FROM {table} o WHERE o.slug = ANY(%s)
+  UNION ALL
+  SELECT t.object_id FROM catalog_translation t WHERE t.object_kind = '{kind}' AND t.slug = ANY(%s)
+  AND NOT EXISTS (SELECT FROM {table} o WHERE o.slug = t.slug)"""
 
 
 def with_names(names: Sequence[str]) -> Condition:

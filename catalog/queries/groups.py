@@ -8,7 +8,7 @@ from uuid import UUID
 
 from catalog.queries.conditions import Condition, Every, Pending, contains
 from catalog.queries.keyset import Ordering, Source, read_page
-from catalog.queries.products import translated_slug, translated_slug_params
+from catalog.queries.products import any_slug, any_slug_params, translated_slug, translated_slug_params
 from catalog.queries.rows import CategoryRow, CollectionRow
 from catalog.queries.thumbnails import made
 from catalog.queries.visibility import COLLECTIONS, SHOWN_ANYWHERE, sight
@@ -69,6 +69,13 @@ def get_category_by_translated_slug(slug: str, language: str) -> CategoryRow | N
     where = translated_slug("catalog_category", "c")
     params = translated_slug_params("Category", slug, language)
     found = fetch(f"SELECT {_CATEGORY} FROM catalog_category c WHERE {where}", params, found=_ONE_CATEGORY)
+    return CategoryRow(*found[0]) if found else None
+
+
+def get_category_by_any_slug(slug: str, languages: Sequence[str]) -> CategoryRow | None:
+    """Return the category of this slug in any language, that of the earliest of these languages first."""
+    sql = f"SELECT {_CATEGORY} FROM catalog_category c {any_slug('c')}"
+    found = fetch(sql, any_slug_params("Category", slug, languages), found=_ONE_CATEGORY)
     return CategoryRow(*found[0]) if found else None
 
 
@@ -155,6 +162,18 @@ def get_collection_by_translated_slug(
     found = fetch(
         f"SELECT {_COLLECTION} FROM catalog_collection c WHERE {where} AND {COLLECTIONS[sight(channel)]}",
         [*translated_slug_params("Collection", slug, language), channel.id, now],
+        found=_ONE_COLLECTION,
+    )
+    return CollectionRow._make((*found[0], channel)) if found else None
+
+
+def get_collection_by_any_slug(
+    slug: str, languages: Sequence[str], channel: ChannelRow, now: datetime
+) -> CollectionRow | None:
+    """Return the collection of this slug in any language, if it is seen, that of the earliest of these first."""
+    found = fetch(
+        f"SELECT {_COLLECTION} FROM catalog_collection c {any_slug('c', COLLECTIONS[sight(channel)])}",
+        [*any_slug_params("Collection", slug, languages), channel.id, now],
         found=_ONE_COLLECTION,
     )
     return CollectionRow._make((*found[0], channel)) if found else None

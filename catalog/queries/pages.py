@@ -8,7 +8,7 @@ from uuid import UUID
 from catalog.queries.attributes import ATTRIBUTE_COLUMNS, VALUE_COLUMNS, assignments
 from catalog.queries.conditions import ALWAYS, Condition, Every, Pending, ValueTest, contains
 from catalog.queries.keyset import Ordering, Source, read_page
-from catalog.queries.products import translated_slug, translated_slug_params
+from catalog.queries.products import any_slug, any_slug_params, translated_slug, translated_slug_params
 from catalog.queries.rows import Assignment, AttributeRow
 from commerce.db.rows import fetch
 from commerce.db.topics import Found
@@ -80,6 +80,14 @@ def get_page(by: str, value: Any, viewer: Viewer) -> PageRow | None:
 def get_page_by_translated_slug(slug: str, language: str, viewer: Viewer) -> PageRow | None:
     """Return the page of this slug in a language; without one there, its own slug counts."""
     return _one(translated_slug("catalog_page", "c"), translated_slug_params("Page", slug, language), viewer)
+
+
+def get_page_by_any_slug(slug: str, languages: Sequence[str], viewer: Viewer) -> PageRow | None:
+    """Return the page of this slug in any language, if the viewer sees it, that of the earliest of these first."""
+    shown = is_shown(viewer)
+    sql = f"SELECT {_COLUMNS} FROM catalog_page c {any_slug('c', shown.probe)}"
+    found = fetch(sql, [*any_slug_params("Page", slug, languages), *shown.params], found=_ONE)
+    return PageRow._make((*found[0], viewer)) if found else None
 
 
 def _one(where: str, params: Sequence[Any], viewer: Viewer) -> PageRow | None:

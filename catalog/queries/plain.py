@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.conditions import Condition, Every
+from catalog.queries.conditions import Condition, Every, ids_by_slug
 
 
 def with_ids(ids: Sequence[UUID]) -> Condition:
@@ -16,6 +16,14 @@ def with_ids(ids: Sequence[UUID]) -> Condition:
 def is_any(column: str, values: Sequence[Any]) -> Condition:
     """Return the condition that a column has one of these values."""
     return Condition(f"c.{column} = ANY(%s)", (list(values),))
+
+
+_TABLES = {"Category": "catalog_category", "Collection": "catalog_collection", "Page": "catalog_page"}
+
+
+def with_slugs(kind: str, slugs: Sequence[str]) -> Condition:
+    """Return the condition that it has one of these slugs: its own, or one in some language that is nobody's own."""
+    return Condition(f"c.id = ANY(ARRAY({ids_by_slug(_TABLES[kind], kind)}))", (list(slugs), list(slugs)))
 
 
 def within(column: str, least: datetime | None, most: datetime | None) -> Every:

@@ -63,6 +63,17 @@ def get_product_by_translated_slug(slug: str, language: str, channel: ChannelRow
     return _with_texts(found[0], channel) if found else None
 
 
+def get_product_by_any_slug(
+    slug: str, languages: Sequence[str], channel: ChannelRow, now: datetime
+) -> ProductRow | None:
+    """Return the product of this slug in any language that is seen, that of the earliest of these languages first."""
+    where = any_slug("p")
+    params = [channel.id, now, now, *any_slug_params("Product", slug, languages)]
+    sql = f"{_products('catalog_product p', sight(channel))} {where}"
+    found = fetch(sql, params, found=_ONE)
+    return _with_texts(found[0], channel) if found else None
+
+
 def list_products_by_id(ids: Sequence[UUID], channel: ChannelRow, now: datetime) -> dict[UUID, ProductRow]:
     """Return those of these products that are seen in the channel, by id."""
     sql = _products(_BY_KEY, sight(channel))
@@ -98,6 +109,21 @@ def translated_slug(table: str, alias: str) -> str:
 def translated_slug_params(kind: str, slug: str, language: str) -> list[Any]:
     """Return the parameters of `translated_slug`."""
     return [kind, language, slug, slug, language]
+
+
+def any_slug(alias: str, where: str = "true") -> str:
+    """Return WHERE, ORDER BY and LIMIT of the object that has a slug in some language, among those of a condition."""
+    return f"""JOIN LATERAL (
+  SELECT t.language, array_position(%s::text[], t.language::text) AS place FROM catalog_translation t
+  WHERE t.object_id = {alias}.id AND t.object_kind = %s AND t.slug = %s OFFSET 0) t ON true
+WHERE {alias}.id = ANY(ARRAY(
+  SELECT t.object_id FROM catalog_translation t WHERE t.object_kind = %s AND t.slug = %s)) AND {where}
+ORDER BY t.place, t.language LIMIT 1"""
+
+
+def any_slug_params(kind: str, slug: str, languages: Sequence[str]) -> list[Any]:
+    """Return the parameters of `any_slug`, before those of its condition."""
+    return [list(languages), kind, slug, kind, slug]
 
 
 _VARIANT = """

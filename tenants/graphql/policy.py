@@ -45,6 +45,7 @@ def policy_of(request: HttpRequest, shop: TenantRecord, base: Limits) -> Policy:
         read_document=partial(_read_document, shop.id),
         allowance=_allowance(request, shop, is_storefront) if settings.RATE_LIMIT else _UNLIMITED,
         has_credentials=has_credentials,
+        by_language=not shop.host_language,
     )
 
 
