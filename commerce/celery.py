@@ -23,6 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "commerce.settings")
 PLATFORM_TASKS = {
     "commerce.idempotency.tasks.prune": "visits every tenant, each in a scope of its own",
     "catalog.files.tasks.sweep_files": "finds the tenants with files to delete, as the relay's role",
+    "catalog.files.tasks.forget_transfers": "finds the tenants with imports and exports, as the relay's role",
     "catalog.search.tasks.take_up": "finds the tenants with documents to write, as the relay's role",
     "commerce.jobs.tasks.forget_workers": "workers are no tenant's",
     "commerce.jobs.tasks.revive": "finds the silent jobs of all tenants, as the relay's role",
@@ -91,6 +92,7 @@ app.conf.update(
         },
         "prune-outbox": {"task": "commerce.outbox.tasks.prune", "schedule": Every(3600, offset=17 * 60)},
         "sweep-files": {"task": "catalog.files.tasks.sweep_files", "schedule": Every(300, offset=41)},
+        "forget-transfers": {"task": "catalog.files.tasks.forget_transfers", "schedule": Every(3600, offset=47 * 60)},
         "take-up-search": {"task": "catalog.search.tasks.take_up", "schedule": Every(60, offset=23)},
         "deliver-webhooks": {"task": "commerce.webhooks.tasks.deliver", "schedule": Every(5)},
     },

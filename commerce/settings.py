@@ -331,6 +331,9 @@ if MEDIA_ADDRESS_SECONDS < 900:
 # How many bytes and pixels a picture may have, and how many bytes another file.
 MEDIA_MOST_BYTES = env.int("MEDIA_MOST_BYTES", default=25 * 1024 * 1024)
 MEDIA_MOST_PIXELS = env.int("MEDIA_MOST_PIXELS", default=50_000_000)
+# How many bytes a file to be imported may have, and for how many days imports and exports are kept with their files.
+IMPORT_MOST_BYTES = env.int("IMPORT_MOST_BYTES", default=256 * 1024 * 1024)
+TRANSFER_DAYS = env.int("TRANSFER_DAYS", default=30)
 TENANT_PUBLIC_ID = "tenants.media.public_id_of"
 _folder: dict[str, Any] = {"BACKEND": "commerce.storage.TenantStorage"}
 _bucket: dict[str, Any] = {

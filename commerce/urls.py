@@ -20,14 +20,14 @@ from commerce.graphql.view import GraphQLView
 from commerce.rest import document
 from commerce.rest.router import Router
 from commerce.schema import SCHEMA_VERSION, schema
-from commerce.storage import UPLOAD_PATH
+from commerce.storage import DOWNLOAD_PATH, UPLOAD_PATH
 from commerce.webhooks.rest import router as webhooks
 from commerce.webhooks.views import jwks
 from tenants.callers import authenticate
 from tenants.graphql.context import ShopContext
 from tenants.graphql.languages import languages_of
 from tenants.graphql.policy import policy_of
-from tenants.media import receive_upload, serve_media
+from tenants.media import receive_upload, send_download, serve_media
 from tenants.middleware import tenant_of
 from tenants.rest.channels import Channels
 from tenants.rest.jobs import Jobs
@@ -84,5 +84,6 @@ urlpatterns = [
     path("thumbnail/<str:global_id>/<str:size>/<str:format>/", thumbnail),
     path("media/<uuid:public_id>/<path:path>", serve_media),
     path(UPLOAD_PATH.lstrip("/"), receive_upload),
+    path(DOWNLOAD_PATH.lstrip("/"), send_download),
     path("admin/", admin.site.urls),
 ]

@@ -9,12 +9,29 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
 
-from commerce.storage import TenantStorage, UploadRefused, files_of, is_shown, read_upload_token, serving_headers
+from commerce.storage import (
+    DownloadRefused,
+    TenantStorage,
+    UploadRefused,
+    files_of,
+    is_shown,
+    read_download_token,
+    read_upload_token,
+    serving_headers,
+)
 from tenants.models import Tenant
 
 # Bytes that a form has beside its file.
@@ -68,11 +85,14 @@ def receive_upload(request: HttpRequest) -> HttpResponse:
         raise Http404
     if not (request.META.get("CONTENT_LENGTH") or "").isdigit():
         return _refuse(411, "The request does not say its length (Content-Length).")
-    if int(request.META["CONTENT_LENGTH"]) > settings.MEDIA_MOST_BYTES + _FORM:
-        return _refuse(413, f"At most {settings.MEDIA_MOST_BYTES:,} bytes are taken.")
-    file = request.FILES.get("file")
     try:
-        allowed = read_upload_token(request.POST.get("token", ""), shop.public_id)
+        token = request.GET.get("token", "")
+        allowed = read_upload_token(token, shop.public_id) if token else None
+        most = allowed.size if allowed else settings.MEDIA_MOST_BYTES
+        if int(request.META["CONTENT_LENGTH"]) > most + _FORM:
+            return _refuse(413, f"At most {most:,} bytes are taken.")
+        file = request.FILES.get("file")
+        allowed = allowed or read_upload_token(request.POST.get("token", ""), shop.public_id)
     except UploadRefused as error:
         return _refuse(403, error.message)
     if file is None:
@@ -82,6 +102,27 @@ def receive_upload(request: HttpRequest) -> HttpResponse:
     with files_of(shop.id):
         default_storage.put(allowed.name, file.read())
     return HttpResponse(status=204)
+
+
+@require_safe
+def send_download(request: HttpRequest) -> HttpResponseBase:
+    """Send a file that nobody is shown to whoever was given a token for it (`TenantStorage.download_address`)."""
+    shop = request.tenant  # type: ignore[attr-defined]
+    if not isinstance(default_storage, TenantStorage):
+        raise Http404
+    try:
+        name, file_name = read_download_token(request.GET.get("token", ""), shop.public_id)
+    except DownloadRefused as error:
+        return _refuse(403, error.message)
+    try:
+        with files_of(shop.id):
+            file = default_storage.open(name)
+    except FileNotFoundError:
+        return _refuse(404, "The file is no longer kept.")
+    answer = FileResponse(file, as_attachment=True, filename=file_name, content_type="application/octet-stream")
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Cache-Control"] = "private, no-store"
+    return answer
 
 
 def _refuse(status: int, message: str) -> JsonResponse:

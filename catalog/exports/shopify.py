@@ -20,6 +20,11 @@ PRODUCT_EXTRAS = (
     "Google Shopping / Custom Label 2",
     "Google Shopping / Custom Label 3",
     "Google Shopping / Custom Label 4",
+    "Google Shopping / Ad group name",
+    "Google Shopping / Ads labels",
+    "Option1 Linked To",
+    "Option2 Linked To",
+    "Option3 Linked To",
 )
 VARIANT_EXTRAS = (
     "Variant Inventory Policy",

@@ -70,6 +70,7 @@ COLUMNS = [
     *PRODUCT_EXTRAS[18:20],
     "Position",
     "Brands",
+    "Cost of goods",
     *(f"Attribute {n} {part}" for n in range(1, MOST_ATTRIBUTES + 1) for part in _PARTS),
 ]
 _OWN = frozenset({"tags", "brands"})
@@ -132,6 +133,7 @@ class WooCommerce(Table):
             is_reduced = price["prior_price"] is not None
             row["Regular price"] = amount(price, "prior_price" if is_reduced else "price")
             row["Sale price"] = amount(price, "price") if is_reduced else ""
+            row["Cost of goods"] = amount(price, "cost")
         return row
 
     def _attributes(self, row: Line, words: dict[str, list[str]]) -> None:

@@ -63,10 +63,7 @@ def export_products(
     Without a channel it is the shop's only one, or "default-channel". Raises DomainError for one that there is not.
     """
     with tenant_scope(tenant_id, read_only=True):
-        channels = [one.slug for one in tenants.list_channels()]
-    channel = channel or (channels[0] if len(channels) == 1 else "default-channel")
-    if channel not in channels:
-        raise DomainError(f"The tenant has no channel {channel!r}; it has {', '.join(channels)}.", field="channel")
+        channel = find_channel(channel)
     table = TABLES[format](channel)
 
     def lines() -> Iterable[bytes]:
@@ -76,6 +73,16 @@ def export_products(
 
     written = _write(tenant_id, path, lines, seen)
     return Summary(*written, lost={what: count for what, count in table.lost.items() if count})
+
+
+def find_channel(channel: str | None) -> str:
+    """Return a channel of the scope's tenant: the one named, the only one, or "default-channel". Raises DomainError."""
+    channels = [one.slug for one in tenants.list_channels()]
+    channel = channel or (channels[0] if len(channels) == 1 else "default-channel")
+    if channel not in channels:
+        told = f"The tenant has no channel {channel[:100]!r}; it has {', '.join(channels)}."
+        raise DomainError(told, code="NOT_FOUND", field="channel")
+    return channel
 
 
 def _write(tenant_id: int, path: Path, lines: Callable[[], Iterable[bytes]], seen: Seen) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from catalog import operations
-from catalog.models import ReleasedFile, Upload
+from catalog import operations, transfers
+from catalog.models import Export, Import, ReleasedFile, Upload
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
 from commerce.db.tenants import list_tenants_of
@@ -29,6 +29,19 @@ def sweep_files() -> int:
     for tenant_id in found:
         wake(tenant_id)
     return len(found)
+
+
+@shared_task(base=Work, queue_name="webhooks")
+def forget_transfers() -> int:
+    """Forget imports and exports whose time is over, with their files; return how many.
+
+    It is for the queue whose workers have the relay's role.
+    """
+    found = 0
+    for tenant_id in sorted({*list_tenants_of(Import._meta.db_table), *list_tenants_of(Export._meta.db_table)}):
+        with tenant_scope(tenant_id):
+            found += transfers.forget(now=timezone.now())
+    return found
 
 
 def wake(tenant_id: int, *, after: float = 0.0) -> None:

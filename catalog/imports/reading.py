@@ -45,15 +45,23 @@ def load_mapping(path: Path, data: Path) -> Mapping:
         raw = path.read_bytes()
     except OSError as error:
         raise MappingError(f"{path} cannot be read: {error.strerror}.", field="mapping") from error
+    return parse_mapping(raw, name=path.name, data=data)
+
+
+def parse_mapping(raw: bytes, *, name: str, data: Path) -> Mapping:
+    """Return the mapping that these bytes of YAML say for a data file, or raise MappingError."""
     try:
         content = yaml.load(raw, _Loader)  # noqa: S506  a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise MappingError(
-            f"{path.name}: {where}this is no YAML: {getattr(error, 'problem', error)}.", field="mapping"
+            f"{name}: {where}this is no YAML: {getattr(error, 'problem', error)}.", field="mapping"
         ) from error
-    return read_mapping(content, name=path.name, data=data, digest=hashlib.sha256(raw).hexdigest())
+    except (RecursionError, ValueError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise MappingError(f"{name}: this cannot be read as YAML: {reason}.", field="mapping") from error
+    return read_mapping(content, name=name, data=data, digest=hashlib.sha256(raw).hexdigest())
 
 
 def ready_mapping(path: Path) -> Path:
@@ -237,9 +245,9 @@ class _Section:
 
 
 def _layout(root: _Section, data: Path) -> readers.Layout:
-    encoding = root.text("encoding") or "utf-8"
+    encoding = root.text("encoding")
     try:
-        is_usable = "\n".encode(codecs.lookup(encoding).name) == b"\n"
+        is_usable = encoding is None or "\n".encode(codecs.lookup(encoding).name) == b"\n"
     except LookupError:
         is_usable = False
     if not is_usable:

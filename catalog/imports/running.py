@@ -17,6 +17,7 @@ from catalog.imports.batches import Chunk, Grouper, build_chunk, chunks
 from catalog.imports.drafts import Builder, Market, ProductDraft, without
 from catalog.imports.errors import Collision, FileError, MappingError, Problem
 from catalog.imports.mapping import Mapping
+from catalog.imports.notes import notes_on
 from catalog.imports.plan import make_plan
 from catalog.imports.readers import Row, Scan, read_rows, scan
 from catalog.imports.references import References
@@ -48,12 +49,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an import did. `cut` is where the file ended too early; `rolled_back` says that nothing was written."""
+    """What an import did. `cut` is where the file ended too early; `rolled_back` says that nothing was written.
+
+    `notes` are told once, of the file as a whole.
+    """
 
     progress: Progress
     cut: FileError | None
     resumed_at: int
     rolled_back: bool
+    notes: tuple[str, ...] = ()
 
 
 class Observer(Protocol):
@@ -105,6 +110,7 @@ class _Import:
         self.tenant_id, self.path, self.mapping, self.options = tenant_id, path, mapping, options
         self.observer, self.clock, self.scanned = observer, clock, scanned
         self.plan = make_plan(mapping, scanned.columns)
+        self.notes = notes_on(path, mapping, self.plan, scanned.columns)
         self.progress = Progress(total=scanned.rows)
         self.cut: FileError | None = None
         self.run_id: UUID | None = None
@@ -132,7 +138,7 @@ class _Import:
             told += len(problems)
             self.observer.advanced(self.progress, problems)
         self._finish(Status.FAILED if self.cut else Status.FINISHED, str(self.cut or ""))
-        return Summary(self.progress, self.cut, resumed_at, rolled_back=False)
+        return Summary(self.progress, self.cut, resumed_at, rolled_back=False, notes=self.notes)
 
     def run_at_once(self) -> Summary:
         """Write everything in one transaction; roll it back in a dry run, and where a row is refused."""
@@ -153,11 +159,11 @@ class _Import:
                 self._finish(Status.FINISHED, problems=found)
         except _RollBack:
             self._finish(Status.FAILED, f"{self.progress.refused} rows were refused.", problems=found)
-            return Summary(self.progress, self.cut, 0, rolled_back=True)
+            return Summary(self.progress, self.cut, 0, rolled_back=True, notes=self.notes)
         except BaseException as error:
             self._finish(Status.FAILED, f"{type(error).__name__}: {error}", problems=found)
             raise
-        return Summary(self.progress, self.cut, 0, rolled_back=False)
+        return Summary(self.progress, self.cut, 0, rolled_back=False, notes=self.notes)
 
     def _find_markets(self) -> tuple[dict[str, Market], Market]:
         channels = tenants.list_channels()

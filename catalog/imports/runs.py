@@ -93,20 +93,23 @@ def advance(run_id: UUID, progress: Progress, problems: Iterable[Problem], *, fi
     )
 
 
-def stop(actor: str, status: str) -> None:
-    """Have the run of a job stop before its next batch: paused, or cancelled for good."""
-    open_ = [Status.RUNNING, Status.PAUSED]
-    ImportRun.objects.filter(actor=actor, status__in=open_).update(status=status)
+def stop(run_id: UUID | None, status: str) -> None:
+    """Have a run stop before its next batch: paused, or cancelled for good. What is over stays as it is."""
+    if run_id is not None:
+        open_ = [Status.RUNNING, Status.PAUSED]
+        ImportRun.objects.filter(id=run_id, status__in=open_).update(status=status)
 
 
-def is_paused(actor: str) -> bool:
-    """Say whether the run of a job is paused."""
-    return ImportRun.objects.filter(actor=actor, status=Status.PAUSED).exists()
+def latest_of(actor: str) -> ImportRun | None:
+    """Return the run that somebody began, or went on with, last."""
+    return ImportRun.objects.filter(actor=actor).order_by("-updated_at").first()
 
 
-def is_cancelled(actor: str) -> bool:
-    """Say whether the run of a job was cancelled for good."""
-    return ImportRun.objects.filter(actor=actor, status=Status.CANCELLED).exists()
+def problems_in_turn(run_id: UUID, *, after: int, at_most: int) -> list[tuple[int, Problem]]:
+    """Return some of a run's problems, each with its number, behind the one of a number."""
+    rows = ImportProblem.objects.filter(run_id=run_id, number__gt=after).order_by("number")[:at_most]
+    columns = ("number", "row_number", "line", "column_name", "reason", "source")
+    return [(number, Problem(*row)) for number, *row in rows.values_list(*columns)]
 
 
 def finish(run_id: UUID, status: str, *, now: datetime, error: str = "") -> None:

@@ -4,7 +4,8 @@ A stored name ("products/shirt.jpg") is the tenant's own and does not name the t
 moved or cloned. `TenantStorage` keeps files under MEDIA_ROOT, `commerce.storage.bucket` in a bucket. What lies below
 `private/` is shown to nobody; everything else to whoever knows its name.
 
-Beside what Django's storages do, ours have `put`, `read`, `remove`, `list_files` and `upload_form` (`TenantFiles`).
+Beside what Django's storages do, ours have `put`, `read`, `remove`, `list_files`, `upload_form` and `download_address`
+(`TenantFiles`).
 """
 
 import mimetypes
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Protocol
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -35,6 +37,9 @@ UPLOADS = f"{PRIVATE}uploads/"
 # Where a folder's files are sent to (tenants/media.py), and what its tokens are signed for.
 UPLOAD_PATH = "/media/uploads/"
 _UPLOAD_SALT = "commerce.storage.upload"
+# Where a folder's files that nobody is shown are sent from, to holders of a token.
+DOWNLOAD_PATH = "/media/downloads/"
+_DOWNLOAD_SALT = "commerce.storage.download"
 
 
 class FileTooLarge(DomainError):
@@ -43,6 +48,10 @@ class FileTooLarge(DomainError):
 
 class UploadRefused(DomainError):
     """A token for sending a file is none of ours, too old, or another tenant's."""
+
+
+class DownloadRefused(DomainError):
+    """A token for fetching a file is none of ours, too old, or another tenant's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,13 @@ class TenantFiles(Storage):
         """Return the form that lets its holder send a file of up to `at_most` bytes to a name, for so many seconds."""
         raise NotImplementedError
 
+    def download_address(self, name: str, *, file_name: str, seconds: int) -> str:
+        """Return an address, or a path at the tenant's host, where its holder gets a file for so many seconds.
+
+        It is saved under `file_name`, and may lie below PRIVATE.
+        """
+        raise NotImplementedError
+
 
 class TenantStorage(TenantFiles, FileSystemStorage):
     """Files below MEDIA_ROOT/<public uuid>/; a name that climbs out of there raises SuspiciousFileOperation."""
@@ -227,7 +243,14 @@ class TenantStorage(TenantFiles, FileSystemStorage):
 
     def upload_form(self, name: str, *, content_type: str, at_most: int, seconds: int) -> UploadForm:
         told = {"tenant": tenant_prefix(), "name": name, "size": at_most, "seconds": seconds}
-        return UploadForm(UPLOAD_PATH, {"token": signing.dumps(told, salt=_UPLOAD_SALT)})
+        token = {"token": signing.dumps(told, salt=_UPLOAD_SALT)}
+        # Of a larger file the address says so before the body is read.
+        is_large = at_most > settings.MEDIA_MOST_BYTES
+        return UploadForm(f"{UPLOAD_PATH}?{urlencode(token)}" if is_large else UPLOAD_PATH, token)
+
+    def download_address(self, name: str, *, file_name: str, seconds: int) -> str:
+        told = {"tenant": tenant_prefix(), "name": name, "file_name": file_name, "seconds": seconds}
+        return f"{DOWNLOAD_PATH}?{urlencode({'token': signing.dumps(told, salt=_DOWNLOAD_SALT)})}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +263,30 @@ class Allowed:
 
 def read_upload_token(token: str, public_id: UUID) -> Allowed:
     """Return what a token of `TenantStorage.upload_form` allows at a tenant. Raises UploadRefused."""
-    try:
-        told = signing.loads(token, salt=_UPLOAD_SALT)
-        signing.loads(token, salt=_UPLOAD_SALT, max_age=told["seconds"])
-    except signing.SignatureExpired:
-        raise UploadRefused("The time for this upload is over: start another one.", code="EXPIRED") from None
-    except signing.BadSignature:
-        raise UploadRefused("The field `token` is not as it was given: start another upload.", field="token") from None
-    if told["tenant"] != str(public_id):
-        raise UploadRefused("The field `token` is of another shop: start another upload.", field="token")
+    told = _read_token(token, _UPLOAD_SALT, public_id, UploadRefused, "upload")
     return Allowed(told["name"], told["size"])
+
+
+def read_download_token(token: str, public_id: UUID) -> tuple[str, str]:
+    """Return the stored name that a token of `download_address` allows at a tenant, and the name to save it under.
+
+    Raises DownloadRefused.
+    """
+    told = _read_token(token, _DOWNLOAD_SALT, public_id, DownloadRefused, "download")
+    return told["name"], told["file_name"]
+
+
+def _read_token(token: str, salt: str, public_id: UUID, refusal: type[DomainError], what: str) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = signing.loads(token, salt=salt)
+        signing.loads(token, salt=salt, max_age=told["seconds"])
+    except signing.SignatureExpired:
+        raise refusal(f"The time for this {what} is over: start another one.", code="EXPIRED") from None
+    except signing.BadSignature:
+        raise refusal(f"The field `token` is not as it was given: start another {what}.", field="token") from None
+    if told["tenant"] != str(public_id):
+        raise refusal(f"The field `token` is of another shop: start another {what}.", field="token")
+    return told
 
 
 def too_large(at_most: int) -> FileTooLarge:

@@ -106,3 +106,13 @@ class TenantBucket(TenantFiles, S3Storage):  # type: ignore[misc]
             ExpiresIn=seconds,
         )
         return UploadForm(form["url"], form["fields"])
+
+    def download_address(self, name: str, *, file_name: str, seconds: int) -> str:
+        """Return an address that S3 itself checks, whether or not everybody may read the bucket."""
+        told = {
+            "Bucket": self.bucket_name,
+            "Key": self._normalize_name(name),
+            "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(file_name, safe='')}",
+            "ResponseContentType": "application/octet-stream",
+        }
+        return str(self._client.generate_presigned_url("get_object", Params=told, ExpiresIn=seconds))

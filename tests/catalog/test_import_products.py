@@ -396,7 +396,7 @@ def test_gzip_that_was_cut_short_names_the_line(tenant, tmp_path):
     [
         (b"", "line 1: the file is empty: its first line must name the columns."),
         (b"id,name,name\n", "line 1: the header names name twice: rename one."),
-        (b"id,sku,name,price,type\np1,s,caf\xe9,1,\n", "line 2: byte 0xe9 is no utf-8"),
+        (b"id,sku,name,price,type\np1,s,caf\x81,1,\n", "line 2: byte 0x81 is no cp1252"),
         (b"\xff\xfei\x00d\x00", "line 1: the file is UTF-16: save it as UTF-8."),
         (b"id,sku\rp1,s\r", "line 1: the lines end in CR alone"),
         (
@@ -428,6 +428,12 @@ def test_unreadable_lines_of_json_are_refused_one_by_one(tenant, tmp_path):
     assert [(problem["line"], problem["source"]) for problem in result.refused] == [(2, '{"id": }'), (3, "[1]")]
 
 
+def test_columns_that_nothing_reads_are_told_once(tenant, tmp_path):
+    (tmp_path / "p.csv").write_text("id,sku,name,price,type,weigth,x\np1,s,A,1,,5,6\np2,t,B,1,,5,6\n")
+    result = run(tenant, tmp_path / "p.csv")
+    assert result.out.count("2 columns are left aside: weigth, x.") == 1
+
+
 def test_stray_quote_of_csv_is_refused_by_line(tenant, tmp_path):
     text = 'id,sku,name,price,type\np1,s1,"6" pipe",1,\np2,s2,"6"" pipe",1,\np3,s3,a,b,1,\n'
     (tmp_path / "p.csv").write_text(text)
@@ -437,9 +443,12 @@ def test_stray_quote_of_csv_is_refused_by_line(tenant, tmp_path):
     assert fetch(tenant, "SELECT name FROM catalog_product") == [('6" pipe',)]
 
 
-def test_latin_1_is_read_when_the_mapping_says_so(tenant, tmp_path):
+@pytest.mark.parametrize("said", ["", "encoding: latin-1\n"])
+def test_latin_1_is_read_and_told_where_the_mapping_does_not_say_so(tenant, tmp_path, said):
     (tmp_path / "p.csv").write_bytes("id,sku,name,price,type\np1,s,Café,1,\n".encode("latin-1"))
-    assert run(tenant, tmp_path / "p.csv", f"encoding: latin-1\n{MAPPING}").code == 0
+    result = run(tenant, tmp_path / "p.csv", said + MAPPING)
+    assert result.code == 0
+    assert ("was read as Windows-1252 (Latin-1)" in result.out) == (not said)
     assert fetch(tenant, "SELECT name FROM catalog_product") == [("Café",)]
 
 

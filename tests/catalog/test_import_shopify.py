@@ -217,3 +217,57 @@ def test_html_comes_back_as_the_same_document(text):
     again = from_html(to_html(document))
     assert to_html(again) == to_html(document)
     assert from_html(to_html(again)) == again
+
+
+# The header of the file that Shopify's admin has for people to begin with, since it gave columns new names.
+HEADER_OF_TODAY = (
+    "Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,Barcode,"
+    "Option1 name,Option1 value,Option1 Linked To,Option2 name,Option2 value,Option2 Linked To,Option3 name,"
+    "Option3 value,Option3 Linked To,Price,Compare-at price,Cost per item,Charge tax,Tax code,Unit price total measure,"
+    "Unit price total measure unit,Unit price base measure,Unit price base measure unit,Inventory tracker,"
+    "Inventory quantity,Continue selling when out of stock,Weight value (grams),Weight unit for display,"
+    "Requires shipping,Fulfillment service,Product image URL,Image position,Image alt text,Variant image URL,Gift card,"
+    "SEO title,SEO description,Color (product.metafields.shopify.color-pattern),"
+    "Google Shopping / Google product category,Google Shopping / Gender,Google Shopping / Age group,"
+    "Google Shopping / Manufacturer part number (MPN),Google Shopping / Ad group name,Google Shopping / Ads labels,"
+    "Google Shopping / Condition,Google Shopping / Custom product,Google Shopping / Custom label 0,"
+    "Google Shopping / Custom label 1,Google Shopping / Custom label 2,Google Shopping / Custom label 3,"
+    "Google Shopping / Custom label 4"
+)
+OF_TODAY = {
+    "SKU": "S-1",
+    "Option1 name": "Colour",
+    "Option1 value": "Red",
+    "Option1 Linked To": "product.metafields.shopify.color-pattern",
+    "Price": "12.50",
+    "Compare-at price": "15",
+    "Cost per item": "5",
+    "Charge tax": "TRUE",
+    "Inventory tracker": "shopify",
+    "Inventory quantity": "7",
+    "Continue selling when out of stock": "DENY",
+    "Weight value (grams)": "250",
+    "Barcode": "4006381333931",
+    "Product image URL": "https://pictures.example/1.jpg",
+    "Google Shopping / Manufacturer part number (MPN)": "M1",
+    "Google Shopping / Ads labels": "x",
+}
+
+
+def test_the_columns_of_todays_files_are_read_and_kept(shop, tmp_path):
+    row = {**OF_TODAY, "Title": "Shirt", "URL handle": "shirt", "Status": "active", "SEO title": "A shirt"}
+    with (tmp_path / "products.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, next(csv.reader([HEADER_OF_TODAY])), restval="")
+        writer.writeheader()
+        writer.writerow({**row, "Published on online store": "TRUE"})
+    result = run(shop, tmp_path / "products.csv", Path("shopify"))
+    assert (result.code, result.refused) == (0, []), result.message
+    assert "1 column is left aside: Color (product.metafields.shopify.color-pattern)." in result.out
+    (out,) = export(shop, tmp_path / "out.csv")
+    assert (out["Handle"], out["Title"], out["SEO Title"], out["Published"]) == ("shirt", "Shirt", "A shirt", "true")
+    assert (out["Variant SKU"], out["Variant Price"], out["Variant Compare At Price"]) == ("S-1", "12.50", "15.00")
+    assert (out["Variant Inventory Qty"], out["Variant Grams"], out["Cost per item"]) == ("7", "250", "5.00")
+    assert (out["Variant Barcode"], out["Image Src"]) == ("4006381333931", "https://pictures.example/1.jpg")
+    assert (out["Google Shopping / MPN"], out["Google Shopping / Ads labels"]) == ("M1", "x")
+    assert (out["Variant Taxable"], out["Variant Inventory Policy"]) == ("TRUE", "DENY")
+    assert out["Option1 Linked To"] == "product.metafields.shopify.color-pattern"

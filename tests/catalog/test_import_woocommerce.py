@@ -146,3 +146,17 @@ def test_another_csv_is_no_export_of_woocommerce(shop, tmp_path):
     path = tmp_path / "other.csv"
     path.write_text("id,name\n1,Shirt\n")
     assert "no product CSV of WooCommerce: it has no column Type" in run(shop, path, Path("woocommerce")).message
+
+
+def test_costs_are_read_and_what_has_no_place_is_told(tmp_path):
+    shop = open_shop(currency="EUR")
+    text = "Type,SKU,Name,Regular price,Cost of goods,External URL,Meta: _x\nsimple,A,Cup,5.00,2.50,,1\n"
+    (tmp_path / "products.csv").write_text(text)
+    result = run(shop, tmp_path / "products.csv", Path("woocommerce"))
+    assert (result.code, result.refused) == (0, []), result.message
+    assert "2 columns are left aside: External URL, Meta: _x." in result.out
+    with tenant_scope(shop.id):
+        assert VariantPrice.objects.get().cost == 250
+    call_command("export_catalogue", tmp_path / "out.csv", tenant=shop.slug, format="woocommerce", stdout=StringIO())
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["Cost of goods"] == "2.50"

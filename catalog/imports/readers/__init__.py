@@ -9,7 +9,7 @@ from catalog.imports.errors import FileError
 from catalog.imports.readers import delimited, jsonl, shopify, woocommerce, yamls
 from catalog.imports.readers.rows import Layout, Row
 
-__all__ = ["FORMATS", "Layout", "Row", "Scan", "format_of", "read_rows", "scan"]
+__all__ = ["FORMATS", "OF_OTHERS", "Layout", "Row", "Scan", "format_of", "read_rows", "scan"]
 
 _READERS: dict[str, Callable[[Path, Layout], Iterator[Row]]] = {
     "jsonl": jsonl.read,
@@ -20,6 +20,8 @@ _READERS: dict[str, Callable[[Path, Layout], Iterator[Row]]] = {
 }
 _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "csv", ".yaml": "yaml", ".yml": "yaml"}
 FORMATS = tuple(_READERS)
+# Formats of other shops, whose columns are known: whether anything of a column is taken.
+OF_OTHERS: dict[str, Callable[[str], bool]] = {"shopify": shopify.is_known, "woocommerce": woocommerce.is_known}
 
 
 @dataclass(slots=True)

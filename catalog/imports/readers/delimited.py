@@ -8,7 +8,7 @@ from catalog.imports.errors import FileError
 from catalog.imports.readers.lines import encoding_of, opened, read_lines
 from catalog.imports.readers.rows import Layout, Row
 
-MOST_CHARACTERS_PER_CELL = 10_000_000
+MOST_CHARACTERS_PER_CELL = 16 * 1024 * 1024
 _DELIMITERS = ",;\t|"
 
 
@@ -20,7 +20,7 @@ def read(path: Path, layout: Layout) -> Iterator[Row]:
     """
     csv.field_size_limit(MOST_CHARACTERS_PER_CELL)
     with opened(path) as file:
-        text = _Text(read_lines(file), layout.encoding)
+        text = _Text(read_lines(file), layout.encoding or encoding_of(path))
         header_line = next(text, None)
         if header_line is None:
             raise FileError("line 1: the file is empty: its first line must name the columns.", line=1)
@@ -43,7 +43,7 @@ def read(path: Path, layout: Layout) -> Iterator[Row]:
 
 def read_header(path: Path, layout: Layout) -> tuple[list[str], str, str]:
     """Return the columns of a file as they stand there, its delimiter and its encoding. Raises FileError."""
-    encoding = layout.encoding if layout.format == "csv" else encoding_of(path)
+    encoding = layout.encoding or encoding_of(path)
     csv.field_size_limit(MOST_CHARACTERS_PER_CELL)
     with opened(path) as file:
         text = _Text(read_lines(file), encoding)

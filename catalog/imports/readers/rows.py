@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is written: `format` is jsonl, csv or yaml; encoding and delimiter concern CSV alone."""
+    """How a file is written: its format, one of `readers.FORMATS`; encoding and delimiter concern CSV alone."""
 
     format: str
-    encoding: str = "utf-8"
+    encoding: str | None = None  # None: UTF-8, or Windows-1252 where the file is not
     delimiter: str | None = None  # None: the one that the header shows
 
 

@@ -4,27 +4,87 @@ Pictures of all rows stand on the first, options are columns of their own ("opti
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from catalog.exports.html import from_html
+from catalog.exports.shopify import COLUMNS
 from catalog.imports.errors import FileError
 from catalog.imports.readers import delimited
 from catalog.imports.readers.codes import is_gtin
-from catalog.imports.readers.lines import encoding_of
 from catalog.imports.readers.rows import Layout, Row
 
 _OPTIONS = (1, 2, 3)
 _OF_VARIANTS = ("Variant SKU", "Variant Price", "Variant Barcode", "Option1 Value", "Variant Inventory Qty")
 _TRUE = frozenset({"true", "1", "yes", ""})
+# What today's files call columns, by the names that they had before, which both are read by.
+_NAMES = {
+    "URL handle": "Handle",
+    "Description": "Body (HTML)",
+    "Product category": "Product Category",
+    "Standardized Product Type": "Product Category",
+    "Standard Product Type": "Product Category",
+    "Custom Product Type": "Type",
+    "Published on online store": "Published",
+    "SKU": "Variant SKU",
+    "Barcode": "Variant Barcode",
+    "Barcodes": "Variant Barcode",
+    "Variant Barcodes": "Variant Barcode",
+    **{f"Option{n} {part}": f"Option{n} {part.title()}" for n in _OPTIONS for part in ("name", "value")},
+    "Price": "Variant Price",
+    "Compare-at price": "Variant Compare At Price",
+    "Charge tax": "Variant Taxable",
+    "Tax code": "Variant Tax Code",
+    "Unit price total measure": "Unit Price Total Measure",
+    "Unit price total measure unit": "Unit Price Total Measure Unit",
+    "Unit price base measure": "Unit Price Base Measure",
+    "Unit price base measure unit": "Unit Price Base Measure Unit",
+    "Inventory tracker": "Variant Inventory Tracker",
+    "Inventory quantity": "Variant Inventory Qty",
+    "Continue selling when out of stock": "Variant Inventory Policy",
+    "Weight value (grams)": "Variant Grams",
+    "Weight unit for display": "Variant Weight Unit",
+    "Requires shipping": "Variant Requires Shipping",
+    "Fulfillment service": "Variant Fulfillment Service",
+    "Product image URL": "Image Src",
+    "Image position": "Image Position",
+    "Image alt text": "Image Alt Text",
+    "Variant image URL": "Variant Image",
+    "Gift card": "Gift Card",
+    "SEO title": "SEO Title",
+    "SEO description": "SEO Description",
+    "Google Shopping / Google product category": "Google Shopping / Google Product Category",
+    "Google Shopping / Age group": "Google Shopping / Age Group",
+    "Google Shopping / Manufacturer part number (MPN)": "Google Shopping / MPN",
+    "Google Shopping / AdWords Grouping": "Google Shopping / Ad group name",
+    "Google Shopping / AdWords Labels": "Google Shopping / Ads labels",
+    "Google Shopping / Custom product": "Google Shopping / Custom Product",
+    **{f"Google Shopping / Custom label {n}": f"Google Shopping / Custom Label {n}" for n in range(5)},
+}
+_KNOWN = frozenset({*COLUMNS, *_NAMES})
+
+
+def is_known(column: str) -> bool:
+    """Say whether anything of a column is taken."""
+    return column in _KNOWN
+
+
+def _in_old_words(row: Row) -> Row:
+    if row.cells.keys().isdisjoint(_NAMES):
+        return row
+    cells: dict[str, Any] = {}
+    for name, cell in row.cells.items():
+        cells[_NAMES.get(name, name)] = cells.get(_NAMES.get(name, name)) or cell
+    return replace(row, cells=cells)
 
 
 def read(path: Path, layout: Layout) -> Iterator[Row]:
     """Yield a row for each variant. Raises FileError as CSV does, and for a header without Handle and Title."""
-    plain = Layout("csv", encoding_of(path), layout.delimiter)
     ordinal = 0
-    for handle, group in groupby(delimited.read(path, plain), key=lambda row: str(row.cells.get("Handle", ""))):
+    told = (_in_old_words(row) for row in delimited.read(path, layout))
+    for handle, group in groupby(told, key=lambda row: str(row.cells.get("Handle", ""))):
         rows = list(group)
         _check(rows[0])
         for row in _joined(rows) if handle else rows:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from catalog.exports.html import from_html
+from catalog.exports.woocommerce import COLUMNS
 from catalog.imports.errors import FileError
 from catalog.imports.readers import delimited
 from catalog.imports.readers.codes import is_gtin
-from catalog.imports.readers.lines import encoding_of
 from catalog.imports.readers.rows import Layout, Row
 
 _ATTRIBUTE = re.compile(r"Attribute (\d+) name")
@@ -18,7 +18,15 @@ _COMMA = re.compile(r"(?<!\\),")
 _WEIGHT_COLUMN = re.compile(r"Weight \((kg|g|lbs|oz)\)")
 _GRAMS = {"kg": Decimal(1000), "g": Decimal(1), "lbs": Decimal("453.59237"), "oz": Decimal("28.349523125")}
 _CODE = "GTIN, UPC, EAN, or ISBN"
+_NUMBERED = re.compile(r"Attribute \d+ (name|value\(s\)|visible|global)")
+# Columns that are read or kept; of others an import tells that it leaves them aside.
+_KNOWN = frozenset(COLUMNS)
 _TAKEN = frozenset({"simple", "variable", "variation"})
+
+
+def is_known(column: str) -> bool:
+    """Say whether anything of a column is taken."""
+    return column in _KNOWN or bool(_NUMBERED.fullmatch(column) or _WEIGHT_COLUMN.fullmatch(column))
 
 
 def read(path: Path, layout: Layout) -> Iterator[Row]:
@@ -26,7 +34,7 @@ def read(path: Path, layout: Layout) -> Iterator[Row]:
 
     A variation that does not follow its product is a row with a problem.
     """
-    rows = delimited.read(path, Layout("csv", encoding_of(path), layout.delimiter))
+    rows = delimited.read(path, layout)
     for family in _families(rows):
         yield from _joined(family)
 
@@ -142,6 +150,7 @@ def _offer(cells: Any) -> dict[str, Any]:
         "sku": cells.get("SKU", ""),
         "price": sale or regular,
         "prior": regular if sale else "",
+        "cost": cells.get("Cost of goods", ""),
         "tracked": "true" if pieces or is_out else "false",
         "pieces": "0" if pieces.startswith("-") or is_out else pieces,
         "gtin" if is_gtin(code) else "other code": code,

@@ -105,6 +105,8 @@ class Command(BaseCommand):
             f"{options['file'].name} into {options['tenant']}: {done.created:,} {self.noun} {would}created, "
             f"{done.changed:,} {would}changed, {done.left:,} left as they are; {_rows(done.refused)} refused"
         )
+        for note in summary.notes:
+            self.stdout.write(note)
         rows = done.position - summary.resumed_at
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         self.stdout.write(
