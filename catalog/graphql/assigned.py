@@ -369,7 +369,7 @@ def _reference_type(kind: str, path: str, *, many: bool) -> tuple[Any, type[Assi
 
 _KINDS = {
     "Product": "catalog.graphql.products.Product",
-    "ProductVariant": "catalog.graphql.products.ProductVariant",
+    "ProductVariant": "catalog.graphql.variants.ProductVariant",
     "Category": "catalog.graphql.groups.Category",
     "Collection": "catalog.graphql.groups.Collection",
     "Page": "catalog.graphql.pages.Page",

@@ -14,7 +14,7 @@ from catalog.graphql.loading import load_categories, load_collections, load_prod
 from catalog.graphql.media import ProductMedia
 from catalog.graphql.menus import Menu, MenuItem, onlooker_of
 from catalog.graphql.pages import Page, PageType, viewer_of
-from catalog.graphql.products import Product, ProductVariant
+from catalog.graphql.products import Product
 from catalog.graphql.translations import (
     AttributeTranslation,
     AttributeValueTranslation,
@@ -25,6 +25,7 @@ from catalog.graphql.translations import (
     ProductTranslation,
     ProductVariantTranslation,
 )
+from catalog.graphql.variants import ProductVariant
 from catalog.graphql.warehouses import Warehouse
 from catalog.queries import attributes, menus, pages, products, translations, types, warehouses
 from catalog.queries.menus import MenuItemRow, MenuRow, Onlooker

@@ -27,8 +27,9 @@ from catalog.graphql.inputs import (
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.plain_filters import read_filter, read_where
-from catalog.graphql.products import Product, ProductVariant, announce
+from catalog.graphql.products import Product, announce
 from catalog.graphql.suggestions import SearchQuery
+from catalog.graphql.variants import ProductVariant
 from catalog.queries import groups, plain, products, variants
 from catalog.queries.lists import get_page
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow, VariantRow
