@@ -4,10 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 
 from commerce.errors import DomainError
 from tenants import operations
@@ -16,6 +18,7 @@ from tenants.admin.buttons import Buttons, badge
 from tenants.admin.people import codes_of
 from tenants.models import App, AppInstallation, AppToken
 from tenants.permissions import GRANTS
+from tenants.scopes import SCOPES
 
 
 class AppForm(TenantForm):
@@ -33,6 +36,18 @@ class AppForm(TenantForm):
             return operations.clean_permissions(self.cleaned_data["permissions"], granted_by=codes_of(self.acting))
         except DomainError as error:
             raise forms.ValidationError(error.message) from error
+
+
+class TokenForm(forms.Form):
+    """What a new token is called, and what it is narrowed down to."""
+
+    name = forms.CharField(required=False, max_length=100, help_text="Where it is used, such as “warehouse”.")
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in sorted(SCOPES)],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: all that the app may.",
+    )
 
 
 class TokenInline(Tabular):
@@ -67,13 +82,37 @@ class AppAdmin(TenantAdmin):
 
     @admin.action(description="Make a new token for the selected app", permissions=["change"])
     def make_token(self, request: HttpRequest, chosen: "QuerySet[Any]") -> HttpResponse | None:
-        """Show a new token of one app, this once."""
+        """Lead to the page that makes a token of one app."""
         if len(chosen) != 1:
             self.message_user(request, "Select one app.", messages.ERROR)
             return None
-        app = chosen[0]
-        made = operations.create_app_token(app_id=app.pk, **_by(request))
-        context = {**self.admin_site.each_context(request), "title": "New token", "app": app, "token": made.text}
+        return HttpResponseRedirect(reverse("admin:tenants_app_token", args=[chosen[0].pk]))
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.token_view)
+        return [path("<path:object_id>/token/", view, name="tenants_app_token"), *super().get_urls()]
+
+    def token_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Ask what a new token is for, and show it, this once."""
+        app = self.get_object(request, object_id)
+        if app is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_change_permission(request, app):
+            raise PermissionDenied
+        form, made = TokenForm(request.POST or None), None
+        if request.method == "POST" and form.is_valid():
+            try:
+                made = operations.create_app_token(app_id=app.pk, **form.cleaned_data, **_by(request))
+            except DomainError as error:
+                form.add_error(None, error.message)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "New token",
+            "opts": self.opts,
+            "app": app,
+            "form": form,
+            "token": made,
+        }
         return TemplateResponse(request, "admin/tenants/app/token.html", context)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -96,7 +135,7 @@ class AppAdmin(TenantAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            self.message_user(request, "It has no token yet: select it in the list, and make one.", messages.WARNING)
+            self.message_user(request, "It has no token yet: open it, and make one by “New token”.", messages.WARNING)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or covers(request, obj))
