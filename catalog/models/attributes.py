@@ -15,6 +15,7 @@ class ProductType(WithMetadata, TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant_id", "slug"], name="product_type_slug")]
+        indexes = [models.Index(fields=["tenant_id", "name", "id"], name="product_type_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -128,6 +129,9 @@ class AttributeValue(TenantModel):
         indexes = [
             models.Index(fields=["tenant_id", "attribute", "numeric"], name="attribute_value_numeric"),
             models.Index(fields=["tenant_id", "attribute", "date"], name="attribute_value_date"),
+            models.Index(
+                fields=["tenant_id", "attribute", "position", "numeric", "name"], name="attribute_value_order"
+            ),
         ]
 
     def __str__(self) -> str:

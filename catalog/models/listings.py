@@ -35,6 +35,8 @@ class Listing(TenantRow):
     undiscounted_max = models.BigIntegerField(null=True)
     rank = models.FloatField(default=0)
     newest_at = models.DateTimeField()
+    # That of the product, 0 where nobody has rated it.
+    rating = models.FloatField(default=0, db_default=0)
 
     class Meta:
         indexes = [
@@ -52,6 +54,23 @@ class Listing(TenantRow):
                 fields=["tenant_id", "channel", "rank", "product"],
                 name="listing_rank",
                 condition=models.Q(is_visible=True),
+            ),
+            models.Index(
+                fields=["tenant_id", "channel", "rating", "product"],
+                name="listing_rating",
+                condition=models.Q(is_visible=True),
+            ),
+            # Products of which some variant may cost so much: the first two columns are compared, the others shown.
+            models.Index(
+                fields=["tenant_id", "channel", "undiscounted_max", "undiscounted_min", "product"],
+                name="listing_undiscounted",
+                condition=models.Q(is_visible=True),
+            ),
+            # The few that are sold out or not for sale.
+            models.Index(
+                fields=["tenant_id", "channel", "product"],
+                name="listing_wanting",
+                condition=models.Q(in_stock=False) | models.Q(is_purchasable=False),
             ),
             clock_index("valid_from", name="listing_next_start"),
             clock_index("valid_to", name="listing_next_end"),

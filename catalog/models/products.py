@@ -9,7 +9,9 @@ class Product(WithMetadata, TenantModel):
 
     topics = Topics(Topic("product", by="id"))
 
-    product_type = models.ForeignKey("catalog.ProductType", on_delete=models.PROTECT, related_name="products")
+    product_type = models.ForeignKey(
+        "catalog.ProductType", on_delete=models.PROTECT, related_name="products", db_index=False
+    )
     category = models.ForeignKey(
         "catalog.Category", on_delete=models.SET_NULL, null=True, blank=True, related_name="products"
     )
@@ -28,7 +30,11 @@ class Product(WithMetadata, TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "slug"], name="product_slug"),
             models.UniqueConstraint(fields=["tenant_id", "external_reference"], name="product_external_reference"),
         ]
-        indexes = [models.Index(fields=["tenant_id", "updated_at", "id"], name="product_modified")]
+        indexes = [
+            models.Index(fields=["tenant_id", "updated_at", "id"], name="product_modified"),
+            models.Index(fields=["tenant_id", "product_type", "slug"], name="product_of_type"),
+            models.Index(fields=["tenant_id", "name", "id"], name="product_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
