@@ -40,8 +40,10 @@ shell: $(READY) ## Open a Python shell that knows the stack
 
 ##@ Work on the code
 
-test: $(READY) ## Run the tests on a throw-away stack (ARGS='tests/stack -k standby' chooses some)
-	@$(PYTHON) -m commerce.stack run -- pytest $(ARGS)
+JOBS ?= $(if $(ARGS),1,2)
+test: $(READY) ## Run the tests on throw-away stacks (ARGS='tests/stack -k standby' chooses some, JOBS=4 runs 4 processes)
+	@$(PYTHON) -m commerce.stack run --only postgres,redis,migrate --copies $(JOBS) -- \
+	  pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --max-worker-restart 0) $(ARGS)
 
 bench: $(READY) ## Measure reads beside their budgets (QUICK=1 small, ONLY=list,search, PROFILE=1 the slowest, WRITE=1 to docs)
 	@$(PYTHON) -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(WRITE),--write)

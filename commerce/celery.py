@@ -73,9 +73,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_max_tasks_per_child=1000,
     worker_max_memory_per_child=settings.WORKER_MEMORY * 1024,
-    # Seconds that running tasks have to end after SIGTERM (where REMAP_SIGTERM=SIGQUIT is set, as in our image); then
-    # they go back to the broker.
-    worker_soft_shutdown_timeout=15,
+    # Where REMAP_SIGTERM=SIGQUIT is set, as in our image.
+    worker_soft_shutdown_timeout=settings.WORKER_STOP_PATIENCE,
     # What was running when the broker went away will be handed out again: two must not run at once.
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,

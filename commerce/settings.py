@@ -162,6 +162,11 @@ SQS_POLLING_INTERVAL = env.float("SQS_POLLING_INTERVAL", default=0.2)
 SQS_WAIT = env.int("SQS_WAIT", default=10)
 # Seconds until a task whose worker fell silent is handed out again; 0 is that of commerce/jobs/queues.py.
 BROKER_VISIBILITY_TIMEOUT = env.int("BROKER_VISIBILITY_TIMEOUT", default=0)
+# Seconds between two signs of life of a worker. After four it is taken to hang, after six it counts as silent, and beat
+# looks every three; the same for all processes.
+WORKER_HEARTBEAT = env.float("WORKER_HEARTBEAT", default=5.0)
+# Seconds that running tasks have to end after SIGTERM; then they go back to the broker. Orchestrators kill after 30.
+WORKER_STOP_PATIENCE = env.float("WORKER_STOP_PATIENCE", default=15.0)
 # MiB: a worker's process that holds more is replaced after its task, and it may never take more than it began with plus
 # the second.
 WORKER_MEMORY = env.int("WORKER_MEMORY", default=400)
@@ -279,7 +284,6 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "ENUM_NAME_OVERRIDES": {},
     "POSTPROCESSING_HOOKS": [],
 }
 

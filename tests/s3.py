@@ -1,6 +1,5 @@
 """A server that speaks S3, and the ways in which files of tenants are kept."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -14,24 +13,11 @@ from django.core.files.storage import default_storage
 from django.test import Client
 
 from tests.factories.tenants import Shop
-from tests.outbox.conftest import PROJECT, wait_until
+from tests.outbox.conftest import wait_until
 
 REGION = "eu-central-1"
 KEYS = {"access_key": "someone", "secret_key": "a-secret-of-tests"}
 WAYS = ("folder", "public bucket", "private bucket")
-
-
-@pytest.fixture(scope="module")
-def no_file_workers(_database):
-    """Stop the stack's own worker that deletes files, and beat, for a module: its folder is not that of the tests."""
-    directory = os.environ.get("COMMERCE_STACK_DIR")
-    stack = [sys.executable, "-m", "commerce.stack", "--dir", str(directory)]
-    names = ("bulk", "beat") if directory else ()
-    for name in names:
-        subprocess.run([*stack, "stop", name], check=True, cwd=PROJECT)
-    yield
-    for name in names:
-        subprocess.run([*stack, "start", name], check=True, cwd=PROJECT)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,14 @@
 """Settings of the tests: those of the project, on the throw-away stack whose addresses are in the environment."""
 
 import os
+from pathlib import Path
+
+from commerce.stack import throwaway
+
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and (stacks := os.environ.pop(throwaway.ALL, "")):
+    # One of several processes of pytest, gw0, gw1, …: each has a stack of its own.
+    directory = stacks.split(os.pathsep)[int(worker.removeprefix("gw"))]
+    os.environ.update(throwaway.environment(Path(directory)))
 
 # Never the developer's own stack: only what `make test` (or an explicit COMMERCE_ENV_FILE) names.
 os.environ.setdefault("COMMERCE_ENV_FILE", "")

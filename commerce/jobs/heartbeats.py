@@ -16,14 +16,14 @@ from typing import Any
 
 import orjson
 from celery import bootsteps
+from django.conf import settings
 from django.db import Error, connections
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two signs of life, after which the loop is taken to hang, and after which a worker counts as silent.
-EVERY = 5.0
-HANGS_AFTER = 20.0
-SILENT_AFTER = timedelta(seconds=30)
+# After so many heartbeats a loop is taken to hang, and a worker counts as silent.
+HANGS_AFTER = 4
+SILENT_AFTER = 6
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 _SAY = """
@@ -50,7 +50,7 @@ class WorkerRow:
     @property
     def is_silent(self) -> bool:
         """Say whether it is probably dead, or hangs."""
-        return self.age > SILENT_AFTER
+        return self.age > timedelta(seconds=SILENT_AFTER * settings.WORKER_HEARTBEAT)
 
 
 def list_workers() -> list[WorkerRow]:
@@ -83,7 +83,7 @@ class Pulse(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         """Begin with each connection to the broker."""
         self._turn()
-        self._timer = consumer.timer.call_repeatedly(EVERY, self._turn)
+        self._timer = consumer.timer.call_repeatedly(settings.WORKER_HEARTBEAT, self._turn)
         if self._thread is None:
             queues = sorted(consumer.app.amqp.queues.consume_from)
             self._thread = threading.Thread(
@@ -108,9 +108,9 @@ class Pulse(bootsteps.StartStopStep):
         self._turned_at = time.monotonic()
 
     def _run(self, name: str, queues: list[str]) -> None:
-        process, is_away = os.getpid(), False
+        process, is_away, every = os.getpid(), False, settings.WORKER_HEARTBEAT
         while True:
-            if time.monotonic() - self._turned_at < HANGS_AFTER:
+            if time.monotonic() - self._turned_at < HANGS_AFTER * every:
                 try:
                     _execute(_SAY, [name, orjson.dumps(queues).decode(), process])
                     is_away = False
@@ -118,7 +118,7 @@ class Pulse(bootsteps.StartStopStep):
                     if not is_away:
                         logger.warning("This worker could not say that it lives: %s", error)
                     is_away = True
-            if self._stop.wait(EVERY):
+            if self._stop.wait(every):
                 break
         with _ignored():
             _execute(_LEAVE, [name, process])

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from django.conf import settings
 from django.db import Error, close_old_connections, connections
 
 from commerce.jobs import broker, heartbeats
@@ -10,7 +11,8 @@ from commerce.observability.metrics import queues_unserved
 
 logger = logging.getLogger(__name__)
 
-EVERY = 15.0
+# Heartbeats of workers between two looks.
+EVERY = 3
 
 
 def look() -> list[str]:
@@ -36,13 +38,13 @@ def look() -> list[str]:
 
 
 def start() -> None:
-    """Look every 15 seconds, in a thread, for as long as this process lives."""
+    """Look every third heartbeat, in a thread, for as long as this process lives."""
     threading.Thread(target=_run, name="watch", daemon=True).start()
 
 
 def _run() -> None:
     pause = threading.Event()
-    while not pause.wait(EVERY):
+    while not pause.wait(EVERY * settings.WORKER_HEARTBEAT):
         try:
             close_old_connections()
             look()

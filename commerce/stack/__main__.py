@@ -104,7 +104,9 @@ def _run(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise StackError("Say what to run: python -m commerce.stack run -- pytest")
-    return throwaway.run(command, select(options.only), say=_say)
+    if options.copies < 1:
+        raise StackError("--copies must be 1 or more.")
+    return throwaway.run(command, select(options.only), copies=options.copies, say=_say)
 
 
 def _guard(options: argparse.Namespace) -> int:
@@ -166,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     add("kill", _kill, "kill one process, as a crash would").add_argument("name")
     run = add("run", _run, "run a command beside a throw-away stack of its own")
     run.add_argument("--only", help=only)
+    run.add_argument("--copies", type=int, default=1, help="so many stacks, for a command that works in several parts")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD ...")
     commands.add_parser(throwaway.GUARD).set_defaults(handler=_guard)
     return parser

@@ -26,31 +26,46 @@ from commerce.stack.state import Identity, locked, write_private
 GUARD = "_guard"
 PREFIX = "commerce-run-"
 MARK = "COMMERCE_STACK_DIR"
+ALL = "COMMERCE_STACK_DIRS"
 KEPT_LOGS = PROJECT / ".stack-last-run"
 
 
-def run(command: list[str], names: Collection[str], *, say: supervise.Say) -> int:
+def run(command: list[str], names: Collection[str], *, copies: int = 1, say: supervise.Say) -> int:
     """Run a command with the addresses of a fresh stack in its environment and return its exit code.
 
-    Returns 1 where the command succeeded but a process of the stack died under it.
+    Of several copies the command gets the first's addresses, and the directories of all in COMMERCE_STACK_DIRS:
+    `environment` turns one into addresses. Returns 1 where the command succeeded but a process died under it.
     """
     clean_leftovers()
+    with contextlib.ExitStack() as opened:
+        directories = [opened.enter_context(_fresh(names, say)) for _ in range(copies)]
+        code = _call(command, directories)
+        dead = [directory for directory in directories if _has_died(directory, say)]
+        code = code or (1 if dead else 0)
+        if code:
+            _keep_logs(directories, say)
+        return code
+
+
+@contextlib.contextmanager
+def _fresh(names: Collection[str], say: supervise.Say) -> Iterator[Path]:
     with _directory() as directory, _guarded(directory):
         try:
             stack = Stack(directory)
             with locked(stack.lock_file, timeout=10):
                 supervise.up(stack, names, say=say)
-            code = _call(command, stack)
-            dead = supervise.died(Stack(directory))
-            if dead:
-                say(supervise.report(stack, dead))
-            code = code or (1 if dead else 0)
-            if code:
-                _keep_logs(stack, say)
-            return code
+            yield directory
         finally:
             with processes.uninterrupted():
                 destroy(directory)
+
+
+def _has_died(directory: Path, say: supervise.Say) -> bool:
+    stack = Stack(directory)
+    dead = supervise.died(stack)
+    if dead:
+        say(supervise.report(stack, dead))
+    return bool(dead)
 
 
 def destroy(directory: Path) -> None:
@@ -128,20 +143,26 @@ def _guarded(directory: Path) -> Iterator[None]:
             watcher.communicate(timeout=60)
 
 
-def _call(command: list[str], stack: Stack) -> int:
-    environment = {
+def environment(directory: Path) -> dict[str, str]:
+    """Return the addresses of a throw-away stack, those of its superuser too, for tests that inject faults."""
+    stack = Stack(directory)
+    values = {**stack.all_addresses(), "COMMERCE_ENV_FILE": "", MARK: str(stack.directory)}
+    if "primary" in stack.state.ports:
+        values["STACK_SUPERUSER_URL"] = stack.database_url("postgres")
+    if "standby" in stack.state.ports:
+        values["STACK_STANDBY_SUPERUSER_URL"] = stack.database_url("postgres", "standby")
+    return values
+
+
+def _call(command: list[str], directories: list[Path]) -> int:
+    given = {
         **os.environ,
-        **stack.all_addresses(),
-        "COMMERCE_ENV_FILE": "",
-        MARK: str(stack.directory),
+        **environment(directories[0]),
+        ALL: os.pathsep.join(map(str, directories)),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
-    if "primary" in stack.state.ports:  # for tests that inject faults, such as a paused standby
-        environment["STACK_SUPERUSER_URL"] = stack.database_url("postgres")
-    if "standby" in stack.state.ports:
-        environment["STACK_STANDBY_SUPERUSER_URL"] = stack.database_url("postgres", "standby")
     try:
-        child = subprocess.Popen(command, env=environment)
+        child = subprocess.Popen(command, env=given)
     except OSError as error:
         raise StackError(f"Cannot run {command[0]}: {error.strerror}") from None
     try:
@@ -167,8 +188,9 @@ def _end(child: subprocess.Popen[bytes], number: int) -> None:
         child.wait()
 
 
-def _keep_logs(stack: Stack, say: supervise.Say) -> None:
+def _keep_logs(directories: list[Path], say: supervise.Say) -> None:
     with contextlib.suppress(OSError):
         shutil.rmtree(KEPT_LOGS, ignore_errors=True)
-        shutil.copytree(stack.directory / "logs", KEPT_LOGS)
+        for number, directory in enumerate(directories):
+            shutil.copytree(directory / "logs", KEPT_LOGS / str(number) if len(directories) > 1 else KEPT_LOGS)
         say(f"The logs of the throw-away stack are kept in {KEPT_LOGS}.")

@@ -21,7 +21,6 @@ from commerce.db.scope import Scope, open_scope, tenant_scope
 from commerce.db.topics import changed, on_changes, remove_handler
 from commerce.stack import binaries
 from tests.factories.catalog import make_category
-from tests.outbox.conftest import _no_other_relay  # noqa: F401  the stack's own would end what these tests begin
 
 
 def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:

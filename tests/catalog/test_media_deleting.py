@@ -25,8 +25,6 @@ from tests.catalog.media_kit import picture, store, stored
 from tests.factories import catalog as make
 from tests.factories.tenants import Shop
 
-pytestmark = pytest.mark.usefixtures("no_file_workers")
-
 
 @pytest.fixture
 def folder(settings, tmp_path):

@@ -22,8 +22,6 @@ from tests.catalog.media_kit import opened, picture, store, stored
 from tests.factories import catalog as make
 from tests.s3 import fetch
 
-pytestmark = pytest.mark.usefixtures("no_file_workers")
-
 
 def medium(shop, content=None, *, file="products/front.png", **fields) -> Media:
     """Store a picture and return a product's medium that names it."""

@@ -25,8 +25,6 @@ from tests.factories import catalog as make
 from tests.factories.tenants import Shop
 from tests.s3 import fetch
 
-pytestmark = pytest.mark.usefixtures("no_file_workers")
-
 
 @pytest.fixture
 def folder(settings, tmp_path):

@@ -1,9 +1,5 @@
 """Two loaded shops, A and B: whatever A does must not reach B."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -14,7 +10,6 @@ from commerce.db.backend.schema import is_tenant_owned
 from commerce.db.scope import tenant_scope
 from tests.factories.rows import load_every_model, tenant_models
 from tests.factories.tenants import Shop, open_shop, platform
-from tests.outbox.conftest import PROJECT
 
 Row = dict[str, Any]
 
@@ -30,25 +25,12 @@ class Shops(NamedTuple):
 
 
 @pytest.fixture(scope="package")
-def shops(still_workers) -> Shops:
+def shops(_database) -> Shops:
     """Return two shops with rows in every tenant's table, which nobody else works on."""
     ours, theirs = load_every_model(open_shop()), load_every_model(open_shop())
     our_rows, their_rows = rows_of(ours), rows_of(theirs)
     secrets = {theirs.token, theirs.host, str(theirs.public_id), *ids_of(their_rows)}
     return Shops(ours, theirs, our_rows, their_rows, frozenset(secrets))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def still_workers(_database) -> Iterator[None]:
-    """Stop the stack's own workers while these tests run: what shops have is compared before and after."""
-    directory = os.environ.get("COMMERCE_STACK_DIR")
-    stack = [sys.executable, "-m", "commerce.stack", "--dir", str(directory)]
-    names = ("beat", "relay", "worker", "webhooks", "bulk") if directory else ()
-    for name in names:
-        subprocess.run([*stack, "stop", name], check=True, cwd=PROJECT)
-    yield
-    for name in reversed(names):
-        subprocess.run([*stack, "start", name], check=True, cwd=PROJECT)
 
 
 def ids_of(rows: dict[str, list[Row]]) -> set[str]:

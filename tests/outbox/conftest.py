@@ -1,8 +1,5 @@
 """No relay but the tests' own works on the outbox while these tests run, and each begins with nothing pending."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,21 +18,8 @@ from commerce.outbox.relay import Options, Relay
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _no_other_relay(_database):
-    """Stop the stack's own relay for the time being."""
-    directory = os.environ.get("COMMERCE_STACK_DIR")
-    if not directory:
-        yield
-        return
-    stack = [sys.executable, "-m", "commerce.stack", "--dir", directory]
-    subprocess.run([*stack, "stop", "relay"], check=True, cwd=PROJECT)
-    yield
-    subprocess.run([*stack, "start", "relay"], check=True, cwd=PROJECT)
-
-
 @pytest.fixture(autouse=True)
-def _nothing_pending(_no_other_relay):
+def _nothing_pending():
     """Finish what other tests have left, also what would be due in the middle of this one."""
     with open_scope(Scope(tenant_id=None, alias="relay")), connections["relay"].cursor() as cursor:
         cursor.execute("UPDATE outbox_event SET status = 'done', finished_at = now() WHERE status = 'pending'")

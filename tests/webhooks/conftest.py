@@ -1,8 +1,5 @@
 """A real receiver, a relay and deliverers of the tests' own; nothing else works on deliveries meanwhile."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -28,27 +25,11 @@ from tenants import operations as tenant_operations
 from tests.webhooks.receiver import Receiver
 
 PROJECT = Path(__file__).resolve().parents[2]
-OTHERS = ("relay", "webhooks")
 QUICK = Options(budget=20, linger=0.15, poll=0.02, kept=0.0, health=Health(first_wait=0.1, longest_wait=0.4))
 
 
-@pytest.fixture(scope="session")
-def no_others(_database):
-    """Stop the stack's own relay and worker for the time being."""
-    directory = os.environ.get("COMMERCE_STACK_DIR")
-    if not directory:
-        yield
-        return
-    stack = [sys.executable, "-m", "commerce.stack", "--dir", directory]
-    for name in OTHERS:
-        subprocess.run([*stack, "stop", name], check=True, cwd=PROJECT)
-    yield
-    for name in OTHERS:
-        subprocess.run([*stack, "start", name], check=True, cwd=PROJECT)
-
-
 @pytest.fixture
-def nothing_pending(no_others):
+def nothing_pending():
     """Finish what other tests have left."""
     with open_scope(Scope(tenant_id=None, alias="relay")), connections["relay"].cursor() as cursor:
         for table, status in (("outbox_event", "done"), ("webhooks_delivery", "skipped")):

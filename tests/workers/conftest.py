@@ -21,19 +21,8 @@ from commerce.stack.layout import Stack
 from tests.outbox.conftest import PROJECT, wait_until
 
 SOON = 40.0
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _no_other_workers(_database):
-    """Stop the stack's own workers and beat for the time being: they would say that they live."""
-    directory = os.environ.get("COMMERCE_STACK_DIR")
-    stack = [sys.executable, "-m", "commerce.stack", "--dir", str(directory)]
-    names = ("worker", "webhooks", "bulk", "beat") if directory else ()
-    for name in names:
-        subprocess.run([*stack, "stop", name], check=True, cwd=PROJECT)
-    yield
-    for name in names:
-        subprocess.run([*stack, "start", name], check=True, cwd=PROJECT)
+# Of the workers and beats that these tests start: they notice sooner what they are to notice.
+HEARTBEAT = 1.5
 
 
 class Broker:
@@ -87,6 +76,7 @@ class Process:
                     "DJANGO_SETTINGS_MODULE": "tests.workers.settings",
                     "BROKER_URL": url,
                     "REMAP_SIGTERM": "SIGQUIT",
+                    "WORKER_HEARTBEAT": str(HEARTBEAT),
                     "PYTHONUNBUFFERED": "1",
                     **environment,
                 },

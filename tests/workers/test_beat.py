@@ -51,17 +51,17 @@ def test_two_beats_send_each_run_once_and_one_goes_on_when_the_other_is_killed(
     options = ["--loglevel=DEBUG", "--schedule", str(tmp_path / "beat"), "--pidfile="]
     beats = [start(broker.url, "beat", *options, TICK_PATH=path, LOG_LEVEL="DEBUG") for _ in range(2)]
     start_worker()
-    until(lambda: len(read("tick")) >= 5, "five ticks")
+    until(lambda: len(read("tick")) >= 4, "four ticks")
     sent = [beat.said().count("Sent tests.workers.probe.tasks.tick") for beat in beats]
     seen = [beat.said().count("Another beat has sent tests.workers.probe.tasks.tick") for beat in beats]
-    assert sum(seen) >= 3, f"both were at it: {sent} {seen}"
+    assert sum(seen) >= 2, f"both were at it: {sent} {seen}"
 
     ticks = read("tick")
     assert len({tick["slot"] for tick in ticks}) == len(ticks), ticks
 
     beats[0].kill()
     count = len(read("tick"))
-    until(lambda: len(read("tick")) >= count + 3, "three more by the other one")
+    until(lambda: len(read("tick")) >= count + 2, "two more by the other one")
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from tenants.models import App, GroupMember, PermissionGroup
 from tests.admin import page, sign_in
 from tests.factories.tenants import make_customer
 from tests.test_monitoring import free_port
-from tests.webhooks.conftest import get_webhook, no_others, nothing_pending, relay, subscribe
+from tests.webhooks.conftest import get_webhook, nothing_pending, relay, subscribe
 from tests.workers.conftest import until
 
-__all__ = ["no_others", "nothing_pending", "relay"]  # fixtures
+__all__ = ["nothing_pending", "relay"]  # fixtures
 GONE = "http://127.0.0.1:9/"
 
 

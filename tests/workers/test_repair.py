@@ -10,12 +10,11 @@ from django.db import connections
 from commerce.db.scope import tenant_scope
 from commerce.webhooks.models import Attempt
 from tests.factories.tenants import platform
-from tests.outbox.conftest import _no_other_relay, count_by_status, get_event, inbox, make_relay, new_event, publish
+from tests.outbox.conftest import count_by_status, get_event, inbox, make_relay, new_event, publish
 from tests.webhooks.conftest import (
     changed,
     deliverer,
     deliveries,
-    no_others,
     nothing_pending,
     receiver,
     relay,
@@ -23,7 +22,7 @@ from tests.webhooks.conftest import (
 )
 from tests.webhooks.conftest import publish as webhooks_publish
 
-__all__ = ["_no_other_relay", "inbox", "make_relay", "no_others", "nothing_pending", "receiver", "relay"]  # fixtures
+__all__ = ["inbox", "make_relay", "nothing_pending", "receiver", "relay"]  # fixtures
 
 
 @pytest.fixture

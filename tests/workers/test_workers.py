@@ -52,8 +52,8 @@ def test_a_process_that_has_swollen_is_replaced_after_its_task(tenant, start_wor
 
 def test_asked_to_end_a_worker_finishes_short_work_and_gives_the_rest_back(tenant, start_worker, notes):
     path, read = notes
-    worker = start_worker(processes=2)
-    tasks.note.delay(tenant_id=tenant.id, path=path, seconds=4)
+    worker = start_worker(processes=2, WORKER_STOP_PATIENCE="6")
+    tasks.note.delay(tenant_id=tenant.id, path=path, seconds=3)
     tasks.note.delay(tenant_id=tenant.id, path=path, seconds=90)
     until(lambda: len(read("begin")) == 2, "both")
     assert worker.stop() < 25
@@ -67,12 +67,12 @@ def test_what_a_killed_worker_had_is_done_by_the_next_and_once_in_effect(tenant,
     path, read = notes
     (event,) = publish(tenant, new_event())
     options = {"tenant_id": tenant.id, "path": path, "event": str(event)}
-    first = start_worker(BROKER_VISIBILITY_TIMEOUT="8")
-    tasks.finish_once.delay(**options, seconds=4)
+    first = start_worker(BROKER_VISIBILITY_TIMEOUT="4")
+    tasks.finish_once.delay(**options, seconds=2)
     until(lambda: len(read("begin")) == 1, "the task")
     first.kill()
 
-    start_worker(BROKER_VISIBILITY_TIMEOUT="8")
+    start_worker(BROKER_VISIBILITY_TIMEOUT="4")
     until(lambda: len(read("end")) >= 1, "the task again")
     tasks.finish_once.delay(**options, seconds=0)
     until(lambda: len(read("end")) >= 2, "a third time")
@@ -81,7 +81,7 @@ def test_what_a_killed_worker_had_is_done_by_the_next_and_once_in_effect(tenant,
 
 def test_a_broker_that_dies_and_comes_back_is_taken_up_again_with_what_it_had(tenant, broker, start_worker, notes):
     path, read = notes
-    start_worker("default,webhooks", processes=2, BROKER_VISIBILITY_TIMEOUT="15")
+    start_worker("default,webhooks", processes=2, BROKER_VISIBILITY_TIMEOUT="8")
     tasks.note.delay(tenant_id=tenant.id, path=path, seconds=3)
     until(lambda: len(read("begin")) == 1, "a task that runs meanwhile")
     for _ in range(5):
@@ -90,5 +90,5 @@ def test_a_broker_that_dies_and_comes_back_is_taken_up_again_with_what_it_had(te
     broker.start()
     tasks.note_quickly.delay(tenant_id=tenant.id, path=path)
     until(lambda: len(read("end")) >= 2, "the task that ran, once more, and a new one")
-    start_worker("bulk", BROKER_VISIBILITY_TIMEOUT="15")
+    start_worker("bulk", BROKER_VISIBILITY_TIMEOUT="8")
     until(lambda: len(read("end")) >= 7, "those that waited in the broker")
