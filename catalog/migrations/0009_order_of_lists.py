@@ -18,7 +18,7 @@ def take_over_ratings(apps, tenant_id):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("catalog", "0008_transfers")]
+    dependencies = [("catalog", "0008_transfers"), ("commerce_db", "0001_initial")]
 
     operations = [
         migrations.AddField("listing", "rating", models.FloatField(default=0, db_default=0)),
