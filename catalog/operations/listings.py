@@ -52,7 +52,7 @@ _TOLD: dict[str, tuple[()]] = {"listing": (), "product": (), "group": ()}
 # Windows start at -infinity and at each instant still ahead at which the clock alone changes something.
 _REFRESH_LISTINGS = """
 WITH facts AS (
-  SELECT pub.channel_id, p.id AS product_id, channel.currency, p.created_at,
+  SELECT pub.channel_id, p.id AS product_id, channel.currency, p.created_at, coalesce(p.rating, 0) AS rating,
          pub.is_published, pub.published_at, pub.visible_in_listings,
          pub.is_available_for_purchase, pub.available_for_purchase_at,
          offer.price_min, offer.price_max, coalesce(offer.in_stock, false) AS in_stock
@@ -88,7 +88,7 @@ WITH facts AS (
            AS is_purchasable,
          in_stock, false AS on_sale, currency, price_min, price_max,
          price_min AS undiscounted_min, price_max AS undiscounted_max, 0::float8 AS rank,
-         coalesce(published_at, created_at) AS newest_at
+         coalesce(published_at, created_at) AS newest_at, rating
   FROM windows
 ), gone AS (
   DELETE FROM catalog_listing l WHERE l.product_id = ANY(%(ids)s) AND NOT EXISTS (
@@ -98,20 +98,21 @@ WITH facts AS (
 ), written AS (
   INSERT INTO catalog_listing AS l (tenant_id, channel_id, product_id, valid_from, valid_to, is_published,
     is_visible, is_purchasable, in_stock, on_sale, currency, price_min, price_max, undiscounted_min,
-    undiscounted_max, rank, newest_at)
+    undiscounted_max, rank, newest_at, rating)
   SELECT current_tenant(), wanted.* FROM wanted
   ON CONFLICT (tenant_id, channel_id, product_id, valid_from) DO UPDATE SET
     valid_to = excluded.valid_to, is_published = excluded.is_published, is_visible = excluded.is_visible,
     is_purchasable = excluded.is_purchasable, in_stock = excluded.in_stock, on_sale = excluded.on_sale,
     currency = excluded.currency, price_min = excluded.price_min, price_max = excluded.price_max,
     undiscounted_min = excluded.undiscounted_min, undiscounted_max = excluded.undiscounted_max,
-    rank = excluded.rank, newest_at = excluded.newest_at
+    rank = excluded.rank, newest_at = excluded.newest_at, rating = excluded.rating
   WHERE (l.valid_to, l.is_published, l.is_visible, l.is_purchasable, l.in_stock, l.on_sale, l.currency,
-         l.price_min, l.price_max, l.undiscounted_min, l.undiscounted_max, l.rank, l.newest_at)
+         l.price_min, l.price_max, l.undiscounted_min, l.undiscounted_max, l.rank, l.newest_at, l.rating)
     IS DISTINCT FROM
         (excluded.valid_to, excluded.is_published, excluded.is_visible, excluded.is_purchasable,
          excluded.in_stock, excluded.on_sale, excluded.currency, excluded.price_min, excluded.price_max,
-         excluded.undiscounted_min, excluded.undiscounted_max, excluded.rank, excluded.newest_at)
+         excluded.undiscounted_min, excluded.undiscounted_max, excluded.rank, excluded.newest_at,
+         excluded.rating)
   RETURNING l.channel_id, l.product_id
 )
 SELECT channel_id, product_id FROM gone UNION SELECT channel_id, product_id FROM written

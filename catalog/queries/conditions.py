@@ -340,6 +340,16 @@ def having(test: ValueTest) -> Condition:
     return Condition(_by_table(" OR ", probe), test.params * 2, _by_table(" UNION ALL ", members))
 
 
+def without_attribute(attribute: UUID) -> Condition:
+    """Return the condition that the product itself has no value of an attribute. All that have one are found first."""
+    return Condition(
+        """(l.product_id NOT IN (
+  SELECT x.product_id FROM (SELECT v.id FROM catalog_attributevalue v WHERE v.attribute_id = %s OFFSET 0) v
+  CROSS JOIN LATERAL (SELECT x.product_id FROM catalog_productvalue x WHERE x.value_id = v.id OFFSET 0) x)) IS TRUE""",
+        (attribute,),
+    )
+
+
 def _by_table(word: str, text: str) -> str:
     """Return a text on the values of products, and the same on those of variants."""
     return f"({word.join(text.format(table) for table in _HELD)})"

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from catalog.queries.conditions import Condition, found_by, with_ids
+from catalog.queries.conditions import Condition, found_by, with_ids, without_attribute
 from catalog.queries.products import IMAGE, LISTING_COLUMNS, PRODUCT_COLUMNS, product_row
 from catalog.queries.rows import ProductRow
 from catalog.queries.visibility import Sight, listings, sight
@@ -44,6 +44,29 @@ _GROUP = Condition(
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """How to go along an order whose first keys are in one table and whose last is in another one.
+
+    The rows of `table`, as `s`, for which `where` holds (parameters named in `needs`), are taken one by one in the
+    order of `along`, which an index has; `place` are the same keys without nulls. Each one has products: rows of
+    `products`, as `o`, for which `of` holds, in the order of `last`, which an index has too, and which lies between
+    `ends`. `keys` are those of the list in these terms.
+    """
+
+    table: str
+    along: tuple[str, ...]
+    place: tuple[str, ...]
+    products: str
+    of: str
+    product: str
+    last: str
+    ends: tuple[str, str]
+    keys: tuple[str, ...]
+    where: str = "true"
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order of products: the keys of a list, the last of which tells all products apart.
 
@@ -52,6 +75,7 @@ class Order:
     attribute. `product` is its column of the product's id. `shown` are the keys as a cursor keeps them, read back by
     `kinds`.
     `is_ranked`: the source is that of a search, with its parameters, and has no index that is in order.
+    `steps`: how to go along the order, where `source` has one that no index is in; it is for single products then.
     """
 
     keys: tuple[str, ...]
@@ -63,12 +87,46 @@ class Order:
     product: str = "l.product_id"
     shown: tuple[str, ...] | None = None
     is_ranked: bool = False
+    steps: Steps | None = None
+
+
+_TYPE_STEPS = Steps(
+    table="catalog_producttype s",
+    along=("s.name",),
+    place=("s.name",),
+    products="catalog_product o",
+    of="o.product_type_id = s.id",
+    product="o.id",
+    last="o.slug",
+    ends=("''", "(SELECT e.slug FROM catalog_product e ORDER BY e.slug DESC LIMIT 1)"),
+    keys=("s.name", "o.slug"),
+)
+# Of several values the first one counts. Without LIMIT the planner would look for better ones before it looks for any.
+_VALUE_STEPS = Steps(
+    table="catalog_attributevalue s",
+    where="s.attribute_id = %s",
+    needs=("attribute",),
+    along=("s.position", "s.numeric", "s.name"),
+    place=("s.position", "coalesce(s.numeric, 0)", "s.name"),
+    products="catalog_productvalue o",
+    of="""o.value_id = s.id AND NOT EXISTS (
+    SELECT FROM (
+      SELECT x.value_id FROM catalog_productvalue x WHERE x.product_id = o.product_id AND x.value_id <> s.id OFFSET 0) x
+    CROSS JOIN LATERAL (
+      SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND v.attribute_id = s.attribute_id
+      AND (v.position, coalesce(v.numeric, 0), v.name, v.id) < (s.position, coalesce(s.numeric, 0), s.name, s.id)
+      LIMIT 1) v OFFSET 0)""",
+    product="o.product_id",
+    last="o.product_id",
+    ends=("'00000000-0000-0000-0000-000000000000'::uuid", "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"),
+    keys=("0", "s.position", "coalesce(s.numeric, 0)", "s.name", "o.product_id"),
+)
 
 
 def _by_attribute(missing: int) -> Order:
     """Return the order by what products have of an attribute: the place of the value, its number, its name.
 
-    `missing` is what stands in for the place of products that have none. Every product of the shop is read.
+    `missing` is what stands in for the place of products that have none: going along, they are read apart.
     """
     return Order(
         keys=("o.missing", "o.place", "o.number", "o.name", "o.id"),
@@ -84,6 +142,7 @@ def _by_attribute(missing: int) -> Order:
     ORDER BY v.position, v.numeric, v.name LIMIT 1) held ON true) o""",
         source_needs=("attribute",),
         product="o.id",
+        steps=_VALUE_STEPS,
     )
 
 
@@ -117,15 +176,14 @@ ORDERS = {
     "MODIFIED": Order(
         keys=("o.updated_at", "o.id"), kinds=(datetime, UUID), source="catalog_product o", product="o.id"
     ),
-    "RATING": Order(
-        keys=("coalesce(o.rating, 0)", "o.id"), kinds=(float, UUID), source="catalog_product o", product="o.id"
-    ),
+    "RATING": Order(keys=("l.rating", "l.product_id"), kinds=(float, UUID)),
     "TYPE": Order(
         keys=("o.type_name", "o.slug"),
         kinds=(str, str),
         source="(SELECT p.id, p.slug, t.name AS type_name FROM catalog_product p"
         " JOIN catalog_producttype t ON t.id = p.product_type_id) o",
         product="o.id",
+        steps=_TYPE_STEPS,
     ),
     "POSITION": Order(
         keys=("o.position", "o.product_id"),
@@ -138,6 +196,8 @@ ORDERS = {
     # Those without a value stand last, whatever the direction.
     "ATTRIBUTE": _by_attribute(1),
     "ATTRIBUTE DOWN": _by_attribute(-1),
+    # Those alone.
+    "WITHOUT ATTRIBUTE": Order(keys=("l.product_id",), kinds=(UUID,)),
     # RELEVANCE, for searches that rank so many words.
     **{
         _relevance_name(words, by_level): _relevance(search_query.ranked(words, by_level=by_level))
@@ -209,7 +269,7 @@ def _found_in_order(
         found = _read(wanted, page, start, None, None)[None]
         if len(found) > page.limit:
             return found
-    return _read(_by_level(wanted), page, start, few, None)[None]
+    return _read_in_parts(_by_level(wanted), page, start, few, None)[None]
 
 
 def _named(wanted: ProductList) -> ProductList:
@@ -240,7 +300,7 @@ def list_pages(wanted: ProductList, groups: Sequence[UUID], page: PageRequest) -
     totals: dict[UUID, int] = {}
     for members, part in ((_GROUP, small), (None, large)):
         if part and page.limit:
-            found.update(_read(wanted, page, start, members, part))
+            found.update(_read_in_parts(wanted, page, start, members, part))
         if part and page.with_total:
             totals.update(_totals(replace(wanted, conditions=wanted.all_conditions), members, part))
     return {group: _page(found[group], page, totals.get(group, 0) if page.with_total else None) for group in groups}
@@ -267,9 +327,44 @@ def _page(found: list[_Placed], page: PageRequest, total: int | None) -> Page[Pr
     return Page.of([placed.row for placed in found], page, lambda row: places[id(row)], total=total)
 
 
+_Found = dict[UUID | None, list[_Placed]]
+
+
+def _read_in_parts(
+    wanted: ProductList, page: PageRequest, start: Position | None, members: Condition | None, groups: list[UUID] | None
+) -> _Found:
+    """Return the rows of a page as `_read` does; in the order of an attribute first those that have a value of it.
+
+    The others are read by a statement of their own, where a page reaches so far.
+    """
+    if members is not None or wanted.attribute is None or ORDERS[wanted.order].steps is not _VALUE_STEPS:
+        return _read(wanted, page, start, members, groups)
+    missing = -1 if wanted.descending else 1
+    lacking = replace(
+        wanted, order="WITHOUT ATTRIBUTE", conditions=(*wanted.conditions, without_attribute(wanted.attribute))
+    )
+    is_among_lacking = start is not None and start[0] != 0
+    found: _Found = defaultdict(list)
+    for part in (lacking, wanted) if page.backwards else (wanted, lacking):
+        if start is not None and is_among_lacking != (part is lacking):
+            continue  # the page begins beyond
+        begin = start[-1:] if start is not None and part is lacking else start
+        asked = groups if groups is None else [group for group in groups if len(found[group]) <= page.limit]
+        if asked == [] or (groups is None and len(found[None]) > page.limit):
+            break
+        for group, placed in _read(part, page, begin, None, asked).items():
+            found[group] += [_among_lacking(one, missing) for one in placed] if part is lacking else placed
+        start = None
+    return defaultdict(list, {group: placed[: page.limit + 1] for group, placed in found.items()})
+
+
+def _among_lacking(placed: _Placed, missing: int) -> _Placed:
+    return _Placed(placed.row, (missing, 0, 0.0, "", *placed.place))
+
+
 def _read(
     wanted: ProductList, page: PageRequest, start: Position | None, members: Condition | None, groups: list[UUID] | None
-) -> dict[UUID | None, list[_Placed]]:
+) -> _Found:
     """Return the rows of a page, one too many where there are more, by group (None: no group)."""
     order = ORDERS[wanted.order]
     others = tuple(condition for condition in wanted.conditions if condition is not members)
@@ -286,15 +381,18 @@ def _read(
         reverse=wanted.descending != page.backwards,
         started=start is not None,
     )
+    along = order.steps if members is None else None
     params = [
         *([groups] if groups is not None else []),
+        *(_before(along, wanted, start) if along else ()),
         *_sources(wanted, order, members, by_parent),
         *(value for condition in others for value in condition.params),
-        *(start or ()),
+        *(_beyond_params(along, start) if along else start or ()),
+        *([page.limit + 1] if along else []),
         page.limit + 1,
     ]
     width = len(order.keys)
-    found: dict[UUID | None, list[_Placed]] = defaultdict(list)
+    found: _Found = defaultdict(list)
     about = {"listing": [wanted.channel.id]}
     for group, *columns in fetch(_statement(shape), params, about=about, found=_found_products(shape)):
         place = tuple(columns[:width])
@@ -308,7 +406,8 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     named = {"channel": wanted.channel.id, "language": wanted.language, "group": wanted.group}
     named["attribute"] = wanted.attribute
     picked = [] if by_parent else [named[name] for name in order.needs]
-    ranked: list[Any] = [named[name] for name in order.source_needs]
+    along = order.steps is not None and members is None
+    ranked: list[Any] = [] if along else [named[name] for name in order.source_needs]
     if order.is_ranked and wanted.search is not None:
         by_level = wanted.order.endswith("BY LEVEL")
         ranked = search_query.parameters(wanted.search, wanted.channel.id, by_level=by_level)
@@ -317,11 +416,27 @@ def _sources(wanted: ProductList, order: Order, members: Condition | None, by_pa
     return [*ranked, *shown, *picked]
 
 
+def _before(steps: Steps, wanted: ProductList, start: Position | None) -> list[Any]:
+    """Return the parameters of the steps."""
+    place = _place_of(steps, start)
+    return [*(wanted.attribute for _ in steps.needs), *place[:1], *place]
+
+
+def _beyond_params(steps: Steps, start: Position | None) -> list[Any]:
+    """Return the parameters of where to go on within a step."""
+    return [] if start is None else [*_place_of(steps, start), start[-1], *_place_of(steps, start), start[-1]]
+
+
+def _place_of(steps: Steps, start: Position | None) -> Position:
+    """Return the keys of a step of the place where a page begins."""
+    return () if start is None else start[-1 - len(steps.place) : -1]
+
+
 @lru_cache(512)
 def _found_products(shape: _Shape) -> Found | None:
     """Return how the rows name the products shown, if all that else is read of a page are its listing rows."""
     order = ORDERS[shape.order]
-    found = usage_of(_from(shape, order, list(shape.conditions))).read
+    found = usage_of(_picked(shape, order)).read
     return None if found & _SHOWN_TABLES else Found("product", 1 + len(order.keys), _SHOWN_TABLES)
 
 
@@ -329,17 +444,8 @@ def _found_products(shape: _Shape) -> Found | None:
 def _statement(shape: _Shape) -> str:
     """Return the statement of a page: the ids of the page first, then the products' own columns for these alone."""
     order = ORDERS[shape.order]
-    direction, beyond = ("DESC", "<") if shape.reverse else ("ASC", ">")
-    conditions = list(shape.conditions)
-    if shape.started:
-        conditions.append(f"({', '.join(order.keys)}) {beyond} ({', '.join(['%s'] * len(order.keys))})")
-    shown = ", ".join(f"{text} AS shown{i}" for i, text in enumerate(order.shown or order.keys))
-    keys = ", ".join(f"{text} AS key{i}" for i, text in enumerate(order.keys))
-    inner = f"""
-  SELECT {shown}, {keys}, l.product_id, {", ".join(f"l.{name}" for name in LISTING_COLUMNS.split(", "))}
-  {_from(shape, order, conditions)}
-  ORDER BY {", ".join(f"{key} {direction}" for key in order.keys)} LIMIT %s"""
-    source = f"({inner}) page"
+    direction = _direction(shape)
+    source = f"({_picked(shape, order)}) page"
     if shape.in_parents:
         source = f"unnest(%s::uuid[]) AS parent(id) CROSS JOIN LATERAL {source}"
     columns = [f"page.shown{i}" for i in range(len(order.keys))]
@@ -349,6 +455,59 @@ SELECT {"parent.id" if shape.in_parents else "NULL::uuid"}, {", ".join(columns)}
 FROM {source} CROSS JOIN LATERAL (
   SELECT * FROM catalog_product p WHERE p.id = page.product_id LIMIT 1) p {IMAGE}
 ORDER BY {", ".join(f"page.key{i} {direction}" for i in range(len(order.keys)))}"""
+
+
+def _direction(shape: _Shape) -> str:
+    return "DESC" if shape.reverse else "ASC"
+
+
+def _picked(shape: _Shape, order: Order) -> str:
+    """Return the query of a page's ids, with the keys and the listing rows."""
+    if order.steps is not None and shape.members is None:
+        return _along_steps(shape, order, order.steps)
+    conditions = list(shape.conditions)
+    if shape.started:
+        conditions.append(f"({', '.join(order.keys)}) {'<' if shape.reverse else '>'} ({_marks(order.keys)})")
+    return f"""
+  SELECT {_columns(order.shown or order.keys, order.keys)}
+  {_from(shape, order, conditions)}
+  ORDER BY {", ".join(f"{key} {_direction(shape)}" for key in order.keys)} LIMIT %s"""
+
+
+def _columns(shown: Sequence[str], keys: Sequence[str]) -> str:
+    named = [*(f"{text} AS shown{i}" for i, text in enumerate(shown)), *(f"{k} AS key{i}" for i, k in enumerate(keys))]
+    return ", ".join([*named, "l.product_id", *(f"l.{name}" for name in LISTING_COLUMNS.split(", "))])
+
+
+def _marks(keys: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(keys))
+
+
+def _along_steps(shape: _Shape, order: Order, steps: Steps) -> str:
+    """Return the query of a page that goes from step to step, and takes no more than a page of each.
+
+    The steps come in order, so that those of equal keys are sorted among themselves, and the next ones never read
+    once the page is full. What is said of the place to go on from twice is what reaches the index.
+    """
+    direction, beyond = _direction(shape), "<" if shape.reverse else ">"
+    steps_where, conditions = [steps.where], [steps.of, *_early(list(shape.conditions), steps.product)]
+    place, marks = ", ".join(steps.place), _marks(steps.place)
+    if shape.started:
+        steps_where += [f"{steps.place[0]} {beyond}= %s", f"({place}) {beyond}= ({marks})"]
+        end = steps.ends[shape.reverse]
+        conditions += [
+            f"{steps.last} {beyond}= CASE WHEN ({place}) = ({marks}) THEN %s ELSE {end} END",
+            f"({place}, {steps.last}) {beyond} ({marks}, %s)",
+        ]
+    along = ", ".join(f"{key} {direction}" for key in steps.along)
+    last = len(steps.keys) - 1
+    return f"""
+  SELECT found.* FROM (SELECT * FROM {steps.table} WHERE {" AND ".join(steps_where)} ORDER BY {along} OFFSET 0) s
+  CROSS JOIN LATERAL (
+    SELECT {_columns(steps.keys, steps.keys)}
+    FROM {steps.products} JOIN LATERAL {_listing(steps.product, shape.seen)} ON true
+    WHERE {" AND ".join(conditions)} ORDER BY {steps.last} {direction} LIMIT %s) found
+  ORDER BY {along}, found.key{last} {direction} LIMIT %s"""
 
 
 def _from(shape: _Shape, order: Order, conditions: list[str]) -> str:

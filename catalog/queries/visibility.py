@@ -17,7 +17,7 @@ _UNLISTED = """(SELECT p.id AS product_id, NULL::uuid AS channel_id, NULL::text 
   NULL::bigint AS price_min, NULL::bigint AS price_max, NULL::bigint AS undiscounted_min,
   NULL::bigint AS undiscounted_max, false AS on_sale, NULL::boolean AS in_stock,
   NULL::boolean AS is_purchasable, false AS is_visible,
-  0::float8 AS rank, p.created_at AS newest_at FROM catalog_product p) l"""
+  0::float8 AS rank, p.created_at AS newest_at, coalesce(p.rating, 0) AS rating FROM catalog_product p) l"""
 _ANY = "num_nulls(%s::uuid, %s::timestamptz, %s::timestamptz) = 0"
 
 

@@ -15,7 +15,7 @@ import psycopg
 from commerce.stack.errors import StackError
 from commerce.stack.layout import Stack
 from commerce.stack.processes import Interrupted, raise_on_signals
-from tests.bench import ground, measure, profiling, report, statements
+from tests.bench import ground, lists, measure, profiling, report, statements
 from tests.bench.facts import FULL, QUICK, Facts, Plan, Town
 from tests.bench.ground import BenchError, Web, say
 from tests.bench.measure import GRAPHQL, LIMIT, Figures, Prepared, Processes
@@ -29,6 +29,8 @@ COUNTED = 40
 # What the web process is told so that it stores no answers.
 UNCACHED = {"RESPONSE_CACHE": "0"}
 FLAT = ("list", "product", "categories")
+# What `--only` names beside the operations: the tables of lists, perhaps only those with some text in their names.
+LISTS = "lists"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,20 +53,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small shops and short runs, for trying")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--profile", metavar="NAME", help="profile this operation afterwards; 1: the slowest")
-    parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(o.name for o in OPERATIONS)}; no flatness")
+    parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join([*BY_NAME, LISTS])}; no flatness")
+    parser.add_argument("--matching", metavar="TEXT", default="", help="of the lists those with this in their names")
     return parser
 
 
 def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     began = time.monotonic()
-    chosen = _chosen(options.only, options.profile)
+    chosen = [] if options.only == LISTS else _chosen(options.only, options.profile)
     ground.prepare(stack, [plan.main] if options.only else plan.towns)
+    if options.only == LISTS:
+        print(Bench(stack, plan).lists(plan.main, options.matching))
+        return
     bench, load = Bench(stack, plan), os.getloadavg()[0]
     command = "make bench QUICK=1" if options.quick else "make bench"
     heading = report.heading(stack, command, plan.main, bench.bare(plan.main), load)
     rows = bench.operations(plan.main, chosen)
     flats = [] if options.only else [bench.flatness(plan.by_shops, FLAT), bench.flatness(plan.by_size, FLAT)]
     tables = [report.flat_table(flat, "server + PostgreSQL ms") for flat in flats]
+    tables += [] if options.only else [bench.lists(plan.main)]
     text = "\n\n".join([heading, report.operations_table(rows), _menu(), *tables])
     print(text)
     print(
@@ -176,6 +183,10 @@ class Bench:
                         found[operation.name, town.name].append(figures)
                 flats = [Flat(one, towns, [_best(found[one.name, town.name]) for town in towns]) for one in chosen]
         return flats
+
+    def lists(self, town: Town, only: str = "") -> str:
+        """Return the table of what PostgreSQL takes for lists of products in every order, narrowed in every way."""
+        return lists.table(lists.measure(self.stack, town.name, self._shop(town), UNCACHED, only))
 
     def profile(self, town: Town, operation: Operation) -> str:
         """Return a summary of where the time of an operation goes uncached."""

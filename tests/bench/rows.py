@@ -159,6 +159,7 @@ def _listings(product: Product) -> Rows:
                 most,
                 0.0,
                 product.published_at or product.created_at,
+                product.rating,
             )
 
 
@@ -384,6 +385,7 @@ TABLES = (
             "undiscounted_max": "bigint",
             "rank": "float8",
             "newest_at": "timestamptz",
+            "rating": "float8",
         },
         _of_products(_listings),
     ),
