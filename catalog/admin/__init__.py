@@ -1,7 +1,7 @@
 """The admin's pages of the catalogue."""
 
 from catalog.admin.attributes import AttributeAdmin, AttributeValueAdmin, ProductTypeAdmin
-from catalog.admin.channels import order_names_anew
+from catalog.admin.channels import follow
 from catalog.admin.groups import CategoryAdmin, CollectionAdmin, CollectionProductAdmin
 from catalog.admin.menus import MenuAdmin, MenuItemAdmin
 from catalog.admin.pages import PageAdmin, PageTypeAdmin
@@ -25,5 +25,5 @@ __all__ = [
     "TranslationAdmin",
     "VariantAdmin",
     "WarehouseAdmin",
-    "order_names_anew",
+    "follow",
 ]

@@ -4,6 +4,7 @@ from catalog.operations.assigning import Existing, Plan, compare, plan_values
 from catalog.operations.attributes import assign_page_values, assign_product_values, assign_variant_values, ensure_value
 from catalog.operations.batches import lock_many, save_many
 from catalog.operations.files import delete_orphans, delete_released, forget_uploads, list_orphans
+from catalog.operations.languages import follow_chain, follow_languages, set_chain
 from catalog.operations.listings import ListingChange, refresh_products
 from catalog.operations.menus import MenuCycle
 from catalog.operations.metadata import KEPT_WITH, change_metadata
@@ -42,6 +43,8 @@ __all__ = [
     "ensure_value",
     "explain",
     "finish_upload",
+    "follow_chain",
+    "follow_languages",
     "forget_uploads",
     "list_orphans",
     "list_subtree",
@@ -53,6 +56,7 @@ __all__ = [
     "reserve_stock",
     "save",
     "save_many",
+    "set_chain",
     "start_upload",
     "stored_name",
 ]

@@ -1,6 +1,7 @@
 """Writing down what lists filter and sort by. Order of locks: stock rows by id, then products by id."""
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from catalog.collation import sort_key
 from catalog.search.documents import note_stock
 from commerce.db.scope import current_scope
 from commerce.db.topics import about_objects, changed
+from tenants.languages import NO_CHAINS, chain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,16 @@ SELECT 1 FROM gone UNION ALL SELECT 1 FROM written LIMIT 1
 """
 
 _NAMES = """
-SELECT p.id, pub.channel_id, language.code, coalesce(nullif(t.name, ''), p.name)
+SELECT p.id, pub.channel_id, language.code, p.name, said.names,
+(SELECT jsonb_object_agg(own.language, own.fallbacks) FROM tenants_languagechain own),
+(SELECT shop.default_language FROM tenants_tenant shop WHERE shop.id = (SELECT current_tenant()))
 FROM catalog_product p
+CROSS JOIN LATERAL (
+  SELECT jsonb_object_agg(t.language, t.name) AS names FROM catalog_translation t
+  WHERE t.object_id = p.id AND t.name <> '') said
 JOIN catalog_productpublication pub ON pub.product_id = p.id
 JOIN tenants_channel channel ON channel.id = pub.channel_id
 CROSS JOIN LATERAL jsonb_array_elements_text(channel.languages) AS language(code)
-LEFT JOIN catalog_translation t
-  ON t.object_id = p.id AND t.language = language.code AND t.object_id = ANY(%(ids)s)
 WHERE p.id = ANY(%(ids)s) AND pub.product_id = ANY(%(ids)s)
 """
 
@@ -176,8 +181,12 @@ SELECT channel_id FROM gone UNION SELECT channel_id FROM written
 
 def _refresh_names(cursor: Any, ids: list[UUID]) -> None:
     cursor.execute(_NAMES, {"ids": ids})
-    rows: Iterable[tuple[UUID, UUID, str, str]] = cursor.fetchall()
-    names = [(channel, language, sort_key(name, language), product) for product, channel, language, name in rows]
+    names = [
+        (channel, language, sort_key(_name(name, language, json.loads(words), chains, base), language), product)
+        if words
+        else (channel, language, sort_key(name, language), product)
+        for product, channel, language, name, words, chains, base in cursor.fetchall()
+    ]
     channels, languages, keys, products = zip(*names, strict=True) if names else ((), (), (), ())
     cursor.execute(
         _WRITE_NAMES,
@@ -190,6 +199,12 @@ def _refresh_names(cursor: Any, ids: list[UUID]) -> None:
         },
     )
     changed("listing", {row[0] for row in cursor.fetchall()})
+
+
+def _name(name: str, language: str, words: dict[str, str], chains: str | None, base: str) -> str:
+    """Return a name in a language, or in the first of its chain that has one; `chains` are the shop's own, as JSON."""
+    chain = chain_of(language, base, json.loads(chains) if chains else NO_CHAINS)
+    return next((words[one] for one in chain[:-1] if one in words), name)
 
 
 def _cursor() -> Any:

@@ -9,7 +9,7 @@ from zlib import crc32
 from django.db import connections
 
 from catalog.search.stems import stems
-from catalog.search.texts import Texts, base_language, list_languages, read_texts
+from catalog.search.texts import Texts, list_chains, read_texts
 from catalog.search.words import Token, code, tokens
 from commerce.db.scope import current_scope, current_tenant_id
 from commerce.db.topics import about, changed
@@ -99,10 +99,11 @@ def write_documents(product_ids: Collection[UUID]) -> list[Texts]:
     ids = sorted(set(product_ids))
     if not ids:
         return []
-    languages, base = list_languages(), base_language()
+    chains = list_chains()
+    languages = list(chains)
     with _cursor() as cursor, about("search", ()):
         cursor.execute("SELECT FROM catalog_product WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
-        texts = read_texts(ids, languages, base)
+        texts = read_texts(ids, chains)
         made = [document for language in languages for document in _documents(language, texts)]
         cursor.execute(_REMOVE, [ids, languages])
         _tell(cursor)

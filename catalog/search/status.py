@@ -6,7 +6,7 @@ from typing import NamedTuple
 from catalog.search import vocabulary
 from catalog.search.documents import Marks
 from catalog.search.stems import configuration, stems
-from catalog.search.texts import list_languages
+from catalog.search.texts import list_chains
 from commerce.db.rows import fetch
 
 # Words that are counted by one statement.
@@ -45,7 +45,7 @@ class Status:
 
 def read_status() -> Status:
     """Return the state of the search of the scope's tenant. Two statements."""
-    rows = fetch(_LANGUAGES, [list_languages()])
+    rows = fetch(_LANGUAGES, [list(list_chains())])
     languages = [LanguageStatus(code, documents, words, configuration(code)) for code, documents, words in rows]
     products, fragments, pending, oldest = fetch(_TOTALS)[0]
     return Status(products, fragments, pending, oldest, languages)
@@ -53,7 +53,7 @@ def read_status() -> Status:
 
 def recount_words() -> None:
     """Bring the numbers of documents of all words up to date, and forget words that no document has."""
-    for language in list_languages():
+    for language in list_chains():
         marks, last = Marks.of(language), ""
         while words := [row[0] for row in fetch(_WORDS, [language, last, BATCH])]:
             known = stems(language, words)

@@ -3,7 +3,7 @@
 import html
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import orjson
 
 from commerce.db.rows import fetch
 from tenants import queries as tenants
+from tenants.languages import chain_of
 
 # Characters of a description that are read; what stands further down nobody looks for.
 LONGEST_TEXT = 20_000
@@ -64,6 +65,10 @@ ORDER BY l.product_id, l.channel_id
 """
 
 
+# The words of objects by id and language, in the columns of _TRANSLATIONS.
+_Words = dict[tuple[UUID, str], tuple[Any, ...]]
+
+
 @dataclass(slots=True)
 class Texts:
     """The texts of one product in one language, by what they weigh: A the most, D the least."""
@@ -79,22 +84,26 @@ class Texts:
     sold_out_in: list[UUID] = field(default_factory=list)
 
 
-def list_languages() -> list[str]:
-    """Return the languages that documents are written in: those of the channels, and the shop's own."""
+def list_chains() -> dict[str, tuple[str, ...]]:
+    """Return the languages that documents are written in, those of the channels and the shop's own, with their chains.
+
+    Three statements.
+    """
     found = {language for channel in tenants.list_channel_rows() for language in channel.languages}
-    return sorted({*found, base_language()})
+    base, chains = _base_language(), tenants.list_chains()
+    return {language: chain_of(language, base, chains) for language in sorted({*found, base})}
 
 
-def base_language() -> str:
+def _base_language() -> str:
     """Return the language that the catalogue itself is written in."""
     found = fetch("SELECT default_language FROM tenants_tenant WHERE id = (SELECT current_tenant())")
     return str(found[0][0])
 
 
-def read_texts(product_ids: Collection[UUID], languages: Sequence[str], base: str) -> list[Texts]:
-    """Return the texts of products in each language, one for each that there is. Six statements.
+def read_texts(product_ids: Collection[UUID], chains: Mapping[str, Sequence[str]]) -> list[Texts]:
+    """Return the texts of products in each language that has a chain, one for each that there is. Six statements.
 
-    What is not translated is in the base language.
+    What is not translated is in the next language of the chain, and at its end in the shop's own.
     """
     ids = list(product_ids)
     products = fetch(_PRODUCTS, [ids])
@@ -105,13 +114,37 @@ def read_texts(product_ids: Collection[UUID], languages: Sequence[str], base: st
     of_product = _by_first(values)
     told = {*ids, *(row[1] for row in values), *(row[4] for row in values)}
     told.update(row[1] for rows in above.values() for row in rows)
-    words = {(row[0], row[1]): row[2:] for row in fetch(_TRANSLATIONS, [list(told)])}
+    translated: _Words = {(row[0], row[1]): row[2:] for row in fetch(_TRANSLATIONS, [list(told)])}
+    by_language = {language: _along(translated, chain) for language, chain in chains.items()}
     made = []
     for row in products:
         key = row[0]
         facts = _Facts(row, variants[key], of_product[key], above[row[6]], [one[1] for one in sold_out[key]])
-        made += [facts.texts(language, {} if language == base else words) for language in languages]
+        made += [facts.texts(language, words) for language, words in by_language.items()]
     return made
+
+
+def _along(words: _Words, chain: Sequence[str]) -> _Words:
+    """Return words as the first language of a chain has them, each from the first that has it; the last has none."""
+    language, *others = chain
+    if not others:
+        return {}
+    between = others[:-1]
+    if not between:
+        return words
+    said: dict[UUID, dict[str, tuple[Any, ...]]] = defaultdict(dict)
+    for (key, one), row in words.items():
+        said[key][one] = row
+    found = {key: [rows[one] for one in (language, *between) if one in rows] for key, rows in said.items()}
+    return {
+        (key, language): rows[0] if len(rows) == 1 else tuple(map(_first, zip(*rows, strict=True)))
+        for key, rows in found.items()
+        if rows
+    }
+
+
+def _first(column: Iterable[Any]) -> Any:
+    return next(filter(None, column), None)
 
 
 def _by_first(rows: Iterable[tuple[Any, ...]]) -> dict[Any, list[tuple[Any, ...]]]:

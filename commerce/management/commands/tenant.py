@@ -37,6 +37,10 @@ class Command(BaseCommand):
         add_domain = verbs.add_parser("add-domain", help="give a tenant another host name")
         add_domain.add_argument("slug")
         add_domain.add_argument("host")
+        add_domain.add_argument("--language", default="", help="BCP 47: what is read there is in this language")
+        host_language = verbs.add_parser("host-language", help="have what is read at a host be in a language")
+        host_language.add_argument("host")
+        host_language.add_argument("language", nargs="?", help="BCP 47; none: the one that its reader prefers")
         limits = verbs.add_parser("limits", help="show a tenant's GraphQL limits, or change some")
         limits.add_argument("slug")
         limits.add_argument("limits", nargs="*", metavar="NAME=VALUE", help="depth=20; depth= for the settings' value")
@@ -64,9 +68,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         if verb == "list":
             return self._list()
+        target = options.get("slug") or options["host"]
         try:
             with operations.all_tenants(
-                reason=options["reason"], operator=current_operator(), command=f"tenant {verb} {options['slug']}"
+                reason=options["reason"], operator=current_operator(), command=f"tenant {verb} {target}"
             ):
                 self.stdout.write(getattr(self, f"_{verb.replace('-', '_')}")(**options))
         except DomainError as error:
@@ -130,11 +135,16 @@ class Command(BaseCommand):
             return f"revoked the storefront token {name} of {slug}"
         return operations.create_storefront_token(slug=slug, name=name)
 
-    def _add_domain(self, *, slug: str, host: str, **_: Any) -> str:
+    def _host_language(self, *, host: str, language: str | None, **_: Any) -> str:
+        domain = operations.set_domain_language(host=host, language=language)
+        return f"what is read at {domain.host} is in {domain.language or 'the language that its reader prefers'}"
+
+    def _add_domain(self, *, slug: str, host: str, language: str, **_: Any) -> str:
         tenant = queries.get_tenant_by_slug(slug)
         if tenant is None:
             raise operations.TenantNotFound(f"There is no tenant {slug!r}.", field="slug")
-        return f"{operations.add_domain(tenant=tenant, host=host).host} leads to {slug}"
+        domain = operations.add_domain(tenant=tenant, host=host, language=language)
+        return f"{domain.host} leads to {slug}{f' in {domain.language}' if domain.language else ''}"
 
 
 def _limit(text: str) -> tuple[str, int | None]:
