@@ -1,5 +1,6 @@
 """What imports and exports have in common: their states, their files, and for how long both are kept."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -55,6 +56,11 @@ def status_of(one: Import | Export) -> Status:
     if job.status == Job.Status.CANCELLED and getattr(one, "is_paused", False):
         return Status.PAUSED
     return Status(job.status)
+
+
+def error_of(one: Import | Export) -> str:
+    """Return why its job failed, "" where it did not."""
+    return re.sub(r"^\w+: ", "", one.job.error) if one.job else ""
 
 
 def is_stopping(one: Import | Export) -> bool:

@@ -34,6 +34,8 @@ _ENDINGS = {str(Export.Format.CATALOGUE): ".jsonl.gz"}
 class ExportOver(DomainError):
     """There is nothing to stop."""
 
+    code = "CONFLICT"
+
 
 class TooLong(DomainError):
     """The export took longer than a job of one snapshot may."""
@@ -79,7 +81,7 @@ def get_export(id: UUID) -> Export:
     """Return an export of the scope's tenant with its job. Raises JobNotFound."""
     found = Export.objects.filter(id=id).select_related("job").first()
     if found is None:
-        raise jobs.JobNotFound(f"There is no export {id}.", field="id")
+        raise jobs.JobNotFound(f"There is no export {id}.", code="NOT_FOUND", field="id")
     return found
 
 

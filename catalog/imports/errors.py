@@ -22,7 +22,9 @@ class FileError(DomainError):
 
 
 class ImportConflict(DomainError):
-    """Another process works on the same import, or somebody stopped it."""
+    """Another process works on the same import, somebody stopped it, or it is not where it would have to be."""
+
+    code = "CONFLICT"
 
 
 class Collision(ImportConflict):

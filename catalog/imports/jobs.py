@@ -1,6 +1,6 @@
 """Imports as jobs of the queue `bulk`: started, paused, gone on with and cancelled, whoever asks for it.
 
-    one = create_import(format="shopify", file_name="products.csv", now=…)      # in a scope
+    one = create_import(tenant_id=…, format="shopify", file_name="products.csv", now=…)
     put_file(one, content, tenant_id=…)           # or: whoever may sends it by `upload_form(one, …)`
     start_import(one.id, tenant_id=…)
 
@@ -55,9 +55,16 @@ SOME = 500
 
 
 def create_import(
-    *, format: str, file_name: str, channel: str = "", mapping: str = "", actor: str = "", now: datetime
+    *,
+    tenant_id: int,
+    format: str,
+    file_name: str,
+    channel: str = "",
+    mapping: str = "",
+    actor: str = "",
+    now: datetime,
 ) -> Import:
-    """Announce a file of one of FORMATS to the scope's tenant; nothing is read before `start_import`.
+    """Announce a file of one of FORMATS to a tenant; nothing is read before `start_import`.
 
     A `mapping` (YAML) is for the format "mapping" alone. Raises MappingError for one that is wrong, for another format
     and for a channel that there is not, FileError for a name that tells no format.
@@ -65,23 +72,24 @@ def create_import(
     if format not in FORMATS:
         raise MappingError(f"{format[:50]!r} is none of {', '.join(FORMATS)}.", field="format")
     _check_mapping(format, mapping, file_name)
-    _check_channel(channel)
     id_, name = new_id(), clean_file_name(file_name)
-    return Import.objects.create(
-        id=id_,
-        format=format,
-        file_name=name,
-        file=f"{FOLDER}{id_}/{name}",
-        channel=channel,
-        mapping=mapping,
-        actor=actor,
-        expires_at=kept_until(now),
-    )
+    with tenant_scope(tenant_id):
+        _check_channel(channel)
+        return Import.objects.create(
+            id=id_,
+            format=format,
+            file_name=name,
+            file=f"{FOLDER}{id_}/{name}",
+            channel=channel,
+            mapping=mapping,
+            actor=actor,
+            expires_at=kept_until(now),
+        )
 
 
 def upload_form(one: Import, *, size: int, tenant_id: int) -> UploadForm:
     """Return the form by which a file of so many bytes is sent. Raises FileError for more than IMPORT_MOST_BYTES."""
-    _check_size(size)
+    check_size(size)
     with files_of(tenant_id):
         return _storage().upload_form(
             str(one.file), content_type="application/octet-stream", at_most=size, seconds=SENDING
@@ -90,7 +98,7 @@ def upload_form(one: Import, *, size: int, tenant_id: int) -> UploadForm:
 
 def put_file(one: Import, content: File, *, tenant_id: int) -> None:  # type: ignore[type-arg]
     """Store the file of an import that waits for it. Raises FileError for more than IMPORT_MOST_BYTES."""
-    _check_size(content.size)
+    check_size(content.size)
     with files_of(tenant_id):
         _replace(str(one.file), content)
 
@@ -103,7 +111,7 @@ def start_import(id: UUID, *, tenant_id: int) -> Import:
         size = default_storage.size(str(one.file)) if default_storage.exists(str(one.file)) else 0
     if not size:
         raise FileError(f"The file {one.file_name!r} has not arrived, or is empty: send it first.")
-    _check_size(size)
+    check_size(size)
     with tenant_scope(tenant_id):
         one = get_import(id, lock=True)
         if status_of(one) != Status.WAITING:
@@ -143,7 +151,7 @@ def get_import(id: UUID, *, lock: bool = False) -> Import:
     rows = Import.objects.filter(id=id)
     found = (rows.select_for_update() if lock else rows.select_related("job", "run")).first()
     if found is None:
-        raise jobs.JobNotFound(f"There is no import {id}.", field="id")
+        raise jobs.JobNotFound(f"There is no import {id}.", code="NOT_FOUND", field="id")
     return found
 
 
@@ -300,7 +308,8 @@ def _check_channel(channel: str) -> None:
         )
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raise FileError for more bytes than IMPORT_MOST_BYTES."""
     if size > settings.IMPORT_MOST_BYTES:
         raise FileError(
             f"The file has {size:,} bytes; at most {settings.IMPORT_MOST_BYTES:,} are taken: compress it (.gz), or "

@@ -4,6 +4,7 @@ from catalog.rest.content import MenuItems, Menus, Pages, PageTypes
 from catalog.rest.groups import Categories, CollectionProducts, Collections
 from catalog.rest.offers import Prices, Stocks, Warehouses
 from catalog.rest.products import Products, Variants
+from catalog.rest.transfers import Exports, Imports
 from catalog.rest.types import Attributes, AttributeValues, ProductTypes
 from catalog.rest.uploads import Uploads
 from catalog.rest.words import MediaList, Translations
@@ -24,6 +25,8 @@ router.register("collection-products", CollectionProducts)
 router.register("translations", Translations)
 router.register("media", MediaList)
 router.register("uploads", Uploads)
+router.register("imports", Imports)
+router.register("exports", Exports)
 router.register("menus", Menus)
 router.register("menu-items", MenuItems)
 router.register("page-types", PageTypes)
