@@ -21,11 +21,10 @@ from django.db import connections, transaction
 
 from commerce.db.models import new_id
 from commerce.db.scope import Scope, current_scope, current_tenant_id, open_scope, tenant_scope
+from commerce.db.tenants import RELAY
 from commerce.errors import DomainError
 from commerce.jobs.models import Job
 
-# The relay's role, which sees the jobs of all tenants.
-RELAY = "relay"
 # Seconds of silence after which a job's worker counts as dead: longer than one step may take (statement_timeout 30 s).
 SILENT_AFTER = 120
 # How often a job is taken before it fails, for a job that kills its workers must not go on for ever.

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import connections
 
 from commerce.db.tasks import TenantWork, Work
+from commerce.db.tenants import RELAY
 from commerce.jobs import heartbeats, jobs
 
 
@@ -21,7 +22,7 @@ def revive() -> int:
 
     It is for the queue whose workers have the relay's role. Raises RuntimeError where DATABASE_RELAY_URL is not set.
     """
-    if jobs.RELAY not in connections:
+    if RELAY not in connections:
         raise RuntimeError(
             "DATABASE_RELAY_URL is not set: a worker of the queue webhooks needs it to find silent jobs."
         )

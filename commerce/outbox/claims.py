@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connections
 
+from commerce.db.tenants import RELAY
 from commerce.outbox.registry import EventRecord
-
-ALIAS = "relay"
 
 # A queue's statistics are always of another moment. A table analysed while few events were pending, with a partial
 # index large and nearly empty, made the planner read all of a tenant's events through the primary key, once more for
@@ -129,7 +128,7 @@ def claim(*, after: int, size: int) -> list[Claimed]:
 
     The first tenant is the one after the number `after`. An object's events are in the order of their writing.
     """
-    with connections[ALIAS].cursor() as cursor:
+    with connections[RELAY].cursor() as cursor:
         cursor.execute(PLAN)
         cursor.execute(_CLAIM, {"after": after, "size": size})
         return [_claimed(row) for row in cursor.fetchall()]
@@ -137,7 +136,7 @@ def claim(*, after: int, size: int) -> list[Claimed]:
 
 def record(outcome: Outcome) -> None:
     """Write the outcome of a batch to its events, which are still locked."""
-    with connections[ALIAS].cursor() as cursor:
+    with connections[RELAY].cursor() as cursor:
         if outcome.done:
             cursor.execute(_FINISH, [_places(outcome.done)])
         if outcome.failed:

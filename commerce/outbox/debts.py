@@ -19,7 +19,8 @@ from commerce.cache import primary, settling, versions
 from commerce.cache.client import RedisUnavailable
 from commerce.cache.versions import Changes
 from commerce.db.scope import Scope, open_scope
-from commerce.outbox import claims, operations
+from commerce.db.tenants import RELAY
+from commerce.outbox import operations
 from commerce.outbox.operations import NewEvent
 from commerce.outbox.registry import EventRecord
 
@@ -101,5 +102,5 @@ def _run(stop: threading.Event) -> None:
 
 
 def _hurry() -> None:
-    with open_scope(Scope(tenant_id=None, alias=claims.ALIAS)), connections[claims.ALIAS].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(_HURRY_SQL, [TYPE])

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.db import connections
 
 from commerce.db.scope import Scope, open_scope, tenant_scope
-from commerce.outbox.claims import ALIAS, PLAN
+from commerce.db.tenants import RELAY
+from commerce.outbox.claims import PLAN
 
 # A relay says that it lives every five seconds.
 SILENT_AFTER = timedelta(seconds=30)
@@ -110,9 +111,9 @@ def measure_lag(*, worst: int = WORST) -> Lag | None:
     The events of so many of the `worst` tenants are counted one by one: a relay that looks every five seconds asks for
     no more than the oldest.
     """
-    if ALIAS not in connections:
+    if RELAY not in connections:
         return None
-    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(PLAN)
         cursor.execute(_LAG, {"most": MOST_COUNTED, "worst": worst})
         tenants = [TenantLag(*row) for row in cursor.fetchall()]

@@ -34,6 +34,7 @@ from fnmatch import fnmatchcase
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from commerce.db.scope import Scope, open_scope
+from commerce.db.tenants import RELAY
 from commerce.observability.metrics import outbox_events
 from commerce.outbox import claims
 from commerce.outbox.claims import Claimed, Failure, Outcome, Wait
@@ -116,7 +117,7 @@ class Relay:
     def run_once(self) -> Outcome:
         """Deliver one batch in one transaction and return what became of it."""
         try:
-            with open_scope(Scope(tenant_id=None, alias=claims.ALIAS)):
+            with open_scope(Scope(tenant_id=None, alias=RELAY)):
                 batch = claims.claim(after=self._after, size=self.options.batch_size)
                 outcome = self._deliver(batch)
                 self._deliver_whole(outcome)
@@ -188,7 +189,7 @@ class Relay:
 
     def _call_batch(self, batch: Sequence[Claimed]) -> None:
         """Call the handlers of batches, within a savepoint."""
-        with transaction.atomic(using=claims.ALIAS), connections[claims.ALIAS].cursor() as cursor:
+        with transaction.atomic(using=RELAY), connections[RELAY].cursor() as cursor:
             for pattern, handler in self.subscribers.batches:
                 if events := [claimed.event for claimed in batch if fnmatchcase(claimed.event.type, pattern)]:
                     handler(cursor, events)

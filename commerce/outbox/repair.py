@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from commerce.db.scope import Scope, open_scope
-from commerce.outbox.claims import ALIAS
+from commerce.db.tenants import RELAY
 from commerce.outbox.models import Event
 
 # Each by its own index: most rows are neither.
@@ -31,9 +31,9 @@ class Counts(NamedTuple):
 
 def count() -> Counts | None:
     """Return the counts, or None in a process that does not have the relay's database address."""
-    if ALIAS not in connections:
+    if RELAY not in connections:
         return None
-    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(_COUNT)
         pending, dead, oldest = cursor.fetchone()
     return Counts(pending, dead, None if oldest is None else float(oldest))

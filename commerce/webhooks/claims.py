@@ -14,8 +14,7 @@ import orjson
 from django.db import connections
 
 from commerce.db.scope import Scope, open_scope
-
-ALIAS = "relay"
+from commerce.db.tenants import RELAY
 
 # As for the outbox: with nothing but ordered index scans to choose from, every ORDER BY … LIMIT is answered by the
 # one index that has its order, whatever the statistics of a queue say; and the few rows named are found by their keys.
@@ -300,7 +299,7 @@ def claim(*, after: int, limits: Limits, held: Collection[Claimed], lease: timed
     """Lease due deliveries to this worker, which holds others; tenants after the number `after` come first."""
     by_webhook = Counter(claimed.webhook_id for claimed in held)
     by_tenant = Counter(claimed.tenant_id for claimed in held)
-    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(_PLAN)
         cursor.execute(
             _CLAIM,
@@ -333,7 +332,7 @@ def record(reports: Sequence[Report], health: Health) -> list[Ailing]:
     """
     if not reports:
         return []
-    with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+    with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
         cursor.execute(_PLAN)
         cursor.execute(_RECORD, _report_columns(reports))
         if finished := cursor.fetchall():
@@ -344,7 +343,7 @@ def record(reports: Sequence[Report], health: Health) -> list[Ailing]:
 def release(claims: Sequence[Claimed]) -> None:
     """Give back what was not sent: it is due at once."""
     if claims:
-        with open_scope(Scope(tenant_id=None, alias=ALIAS)), connections[ALIAS].cursor() as cursor:
+        with open_scope(Scope(tenant_id=None, alias=RELAY)), connections[RELAY].cursor() as cursor:
             cursor.execute(_PLAN)
             cursor.execute(_RELEASE, [[c.tenant_id for c in claims], [c.id for c in claims], [c.lease for c in claims]])
 

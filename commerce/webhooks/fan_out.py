@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from commerce.outbox.claims import ALIAS
+from commerce.db.tenants import RELAY
 from commerce.outbox.registry import EventRecord
 from commerce.webhooks.events import BY_TYPE
 
@@ -55,7 +55,7 @@ class FanOut:
     def __call__(self, cursor: Any, events: Sequence[EventRecord]) -> None:
         """Write a delivery for each webhook that wants one of these events, unless there is one."""
         if insert(cursor, events):
-            transaction.on_commit(partial(self._tell), using=ALIAS)
+            transaction.on_commit(partial(self._tell), using=RELAY)
 
     def _tell(self) -> None:
         now = time.monotonic()

@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
-from commerce.db.tenants import list_tenant_ids
+from commerce.db.tenants import RELAY, list_tenant_ids
 from commerce.webhooks import installing, operations, owners
-from commerce.webhooks.claims import ALIAS
 from commerce.webhooks.delivering import Deliverer, Options
 from tenants import queries as tenant_queries
 
@@ -30,7 +29,7 @@ def deliver() -> int:
 
     It may run any number of times at once. Raises RuntimeError where DATABASE_RELAY_URL is not set.
     """
-    if ALIAS not in connections:
+    if RELAY not in connections:
         raise RuntimeError("DATABASE_RELAY_URL is not set: a worker of the queue webhooks needs it to find deliveries.")
     options = Options.from_settings()
     deliverer = Deliverer(options)

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.utils.module_loading import autodiscover_modules
 
+from commerce.db.tenants import RELAY
 from commerce.observability import metrics
 from commerce.outbox import debts, queries
-from commerce.outbox.claims import ALIAS
 from commerce.outbox.heartbeats import Pulse
 from commerce.outbox.relay import Relay
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="deliver what is due, then exit")
 
     def handle(self, *args: Any, verb: str, once: bool, **options: Any) -> None:
-        if ALIAS not in connections:
+        if RELAY not in connections:
             raise CommandError("DATABASE_RELAY_URL is not set: only the relay's role sees the events of all tenants.")
         if verb == "status":
             self._status()
