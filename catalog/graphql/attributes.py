@@ -5,8 +5,10 @@ from typing import Any
 
 import graphene
 
+from catalog.graphql.inputs import AttributeChoicesSortingInput, AttributeValueFilterInput, AttributeValueWhereInput
 from catalog.graphql.loading import rich_text
 from catalog.graphql.media import File, StoredFile, file_url
+from catalog.graphql.plain_filters import CHOICE_FILTER, CHOICE_WHERE, either, order_of, read_filter, read_where
 from catalog.graphql.translations import (
     AttributeTranslation,
     AttributeValueTranslation,
@@ -15,7 +17,8 @@ from catalog.graphql.translations import (
     translation_field,
     word,
 )
-from catalog.queries.attributes import list_choices
+from catalog.graphql.units import MeasurementUnitsEnum, known_unit
+from catalog.queries.attributes import CHOICES, choice_matching, list_choices
 from catalog.queries.rows import Assignment, AttributeRow, ValueRow
 from commerce.graphql.batch import batch
 from commerce.graphql.connections import connection_field, paged
@@ -25,8 +28,6 @@ from commerce.graphql.paging import Page, PageRequest
 from commerce.graphql.scalars import Date, DateTime, JSONString
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
-
-CHOICES = frozenset({"dropdown", "multiselect", "swatch"})
 
 
 class AttributeInputTypeEnum(graphene.Enum):
@@ -139,8 +140,20 @@ class Attribute(graphene.ObjectType):
     storefront_search_position = graphene.Int(required=True, description="The place among the filters of shoppers.")
     entity_type = graphene.Field(AttributeEntityTypeEnum, description="What a reference leads to; null: anything.")
     external_reference = graphene.String(description="The id in another system of the merchant.")
+    unit = graphene.Field(MeasurementUnitsEnum, description="The unit of numbers; null too for one of no other system.")
+    reference_types = graphene.List(
+        graphene.NonNull("catalog.graphql.references.ReferenceType"),
+        description="The types that a reference is limited to: none are yet.",
+    )
     translation = translation_field(AttributeTranslation)
-    choices = connection_field(AttributeValue, description="The values to choose from, in the merchant's order.")
+    choices = connection_field(
+        AttributeValue,
+        filter=AttributeValueFilterInput(description="What to narrow the list by."),
+        where=AttributeValueWhereInput(description="What to narrow the list by; not together with `filter`."),
+        search=graphene.String(description="A part of the name or the slug."),
+        sort_by=AttributeChoicesSortingInput(description="The order; the merchant's if not given."),
+        description="The values to choose from.",
+    )
 
     resolve_name = word("name")
     resolve_translation = resolve_named_translation
@@ -162,15 +175,36 @@ class Attribute(graphene.ObjectType):
         return [row.external_reference or None for row in rows]
 
     @batch
+    def resolve_unit(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[str | None]:
+        return [known_unit(row.unit) for row in rows]
+
+    @batch
+    def resolve_reference_types(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[list[Any] | None]:
+        return [[] if "reference" in row.input_type else None for row in rows]
+
+    @batch
     def resolve_with_choices(rows: Sequence[AttributeRow], info: Info[ShopContext]) -> list[bool]:
         return [row.input_type in CHOICES for row in rows]
 
-    @paged()
+    @paged("filter", "where", "search", "sort_by")
     def resolve_choices(
-        rows: Sequence[AttributeRow], info: Info[ShopContext], page: PageRequest
+        rows: Sequence[AttributeRow],
+        info: Info[ShopContext],
+        page: PageRequest,
+        filter: Any = None,
+        where: Any = None,
+        search: str | None = None,
+        sort_by: Any = None,
     ) -> list[Page[ValueRow] | None]:
+        either(filter, where)
+        narrowed = [
+            *read_filter(filter, CHOICE_FILTER),
+            *read_where(where, CHOICE_WHERE),
+            *([choice_matching(search)] if search else []),
+        ]
+        field, descending = order_of(sort_by, "POSITION")
         choosing = [row for row in rows if row.input_type in CHOICES]
-        pages = list_choices(choosing, page) if choosing else {}
+        pages = list_choices(choosing, page, narrowed, field, descending=descending) if choosing else {}
         return [pages.get(row.id) for row in rows]
 
 

@@ -1,10 +1,9 @@
 """What a shop answers about its pages, menus, attributes, types and warehouses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import graphene
-from graphql import GraphQLError
 
 from catalog.graphql import plain_filters
 from catalog.graphql.attributes import Attribute
@@ -14,6 +13,8 @@ from catalog.graphql.inputs import (
     AttributeSortingInput,
     AttributeWhereInput,
     MenuFilterInput,
+    MenuItemFilterInput,
+    MenuItemSortingInput,
     MenuSortingInput,
     PageFilterInput,
     PageSortingInput,
@@ -27,7 +28,7 @@ from catalog.graphql.inputs import (
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.menus import Menu, MenuItem, load_trees, onlooker_of
 from catalog.graphql.pages import Page, PageType, viewer_of
-from catalog.graphql.plain_filters import read_filter, read_where
+from catalog.graphql.plain_filters import either, order_of, read_filter, read_where
 from catalog.graphql.types import ProductType
 from catalog.graphql.warehouses import KEEPERS, Warehouse
 from catalog.queries import attributes, menus, pages, types, warehouses
@@ -123,6 +124,13 @@ class ContentQuery:
         channel=channel_argument(),
         id=graphene.ID(required=True, description="Its id."),
         description="One item of a menu.",
+    )
+    menu_items = connection_field(
+        MenuItem,
+        channel=channel_argument(),
+        filter=MenuItemFilterInput(description="What to narrow the list by."),
+        sort_by=MenuItemSortingInput(description="The order; by menu, level and place if not given."),
+        description="The items of all menus whose targets the caller sees.",
     )
     warehouse = graphene.Field(Warehouse, args=one_of(), description="One warehouse; for staff and apps.")
     warehouses = connection_field(
@@ -275,6 +283,22 @@ class ContentQuery:
             return None
         return load_trees(info.context, onlooker, [menu_id])[0].by_id.get(key)
 
+    @paged("channel", "filter", "sort_by")
+    def resolve_menu_items(
+        rows: Sequence[Any],
+        info: Info[ShopContext],
+        page: PageRequest,
+        channel: str | None = None,
+        filter: Any = None,
+        sort_by: Any = None,
+    ) -> list[Rows[MenuItemRow]]:
+        narrowed = read_filter(filter, plain_filters.MENU_ITEM_FILTER)
+        onlooker = onlooker_of(info.context, channel)
+        if onlooker is None:
+            return [empty_page()]
+        field, descending = order_of(sort_by, "MENU")
+        return [menus.list_items(narrowed, field, page, onlooker, descending=descending)]
+
     @root
     def resolve_warehouse(
         info: Info[ShopContext], id: str | None = None, external_reference: str | None = None
@@ -289,19 +313,6 @@ class ContentQuery:
     ) -> list[Rows[WarehouseRow]]:
         info.context.require(*KEEPERS)
         return [warehouses.list_warehouses(read_filter(filter, plain_filters.WAREHOUSE_FILTER), page)]
-
-
-def either(filter: Any, where: Any) -> None:
-    """Raise GraphQLError where both ways of narrowing a list were given."""
-    if filter is not None and where is not None:
-        raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
-
-
-def order_of(given: Mapping[str, Any] | None, default: str) -> tuple[str, bool]:
-    """Return the field of a list's order, and whether it is descending."""
-    if given is None:
-        return default, False
-    return given["field"].value, given["direction"].value == "DESC"
 
 
 def _sees_hidden(context: ShopContext) -> bool:

@@ -10,6 +10,7 @@ from catalog.graphql.inputs import ProductFilterInput, ProductOrder, ProductWher
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.loading import load_categories, rich_text
 from catalog.graphql.media import Image, Picture, picture, sized
+from catalog.graphql.offers import INSIDERS, CollectionChannelListing, collection_offers
 from catalog.graphql.products import Product, announce
 from catalog.graphql.translations import (
     CategoryTranslation,
@@ -22,6 +23,7 @@ from catalog.graphql.translations import (
 from catalog.queries import groups
 from catalog.queries.conditions import in_groups
 from catalog.queries.lists import list_pages
+from catalog.queries.offers import CollectionOffer
 from catalog.queries.rows import CategoryRow, CollectionRow, ProductRow
 from commerce.graphql.batch import batch
 from commerce.graphql.connections import connection_field, paged
@@ -164,6 +166,10 @@ class Collection(_Group):
         possible_types = (CollectionRow,)
 
     channel = graphene.String(description="The slug of the channel.")
+    channel_listings = graphene.List(
+        graphene.NonNull(CollectionChannelListing),
+        description="How it is shown in each channel; needs a staff member or an app.",
+    )
     products = products_field(description="The products, in the merchant's order if no other is asked for.")
     translation = translation_field(CollectionTranslation)
 
@@ -172,6 +178,11 @@ class Collection(_Group):
     @batch
     def resolve_channel(rows: Sequence[CollectionRow], info: Info[ShopContext]) -> list[str | None]:
         return [row.channel.slug or None for row in rows]
+
+    @batch
+    def resolve_channel_listings(rows: Sequence[CollectionRow], info: Info[ShopContext]) -> list[list[CollectionOffer]]:
+        info.context.require(*INSIDERS)
+        return collection_offers(info.context, [row.id for row in rows])
 
     @paged(*ORDERED_BY)
     def resolve_products(

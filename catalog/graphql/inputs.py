@@ -406,6 +406,26 @@ class MenuSortingInput(graphene.InputObjectType):
     field = graphene.InputField(MenuSortField, required=True)
 
 
+class MenuItemFilterInput(graphene.InputObjectType):
+    """What a list of menu items is narrowed by; an empty list does not narrow."""
+
+    search = graphene.String()
+    metadata = _list(MetadataFilter)
+
+
+class MenuItemsSortField(graphene.Enum):
+    """What menu items are ordered by."""
+
+    NAME = "NAME"
+
+
+class MenuItemSortingInput(graphene.InputObjectType):
+    """The order of a list of menu items."""
+
+    direction = graphene.InputField(OrderDirection, required=True)
+    field = graphene.InputField(MenuItemsSortField, required=True)
+
+
 class WarehouseFilterInput(graphene.InputObjectType):
     """What a list of warehouses is narrowed by; an empty list does not narrow."""
 
@@ -498,6 +518,38 @@ class AttributeWhereInput(graphene.InputObjectType):
     in_category = graphene.ID()
     AND = _list(lambda: AttributeWhereInput)
     OR = _list(lambda: AttributeWhereInput)
+
+
+class AttributeValueFilterInput(graphene.InputObjectType):
+    """What the values of an attribute are narrowed by; an empty list does not narrow."""
+
+    search = graphene.String()
+    ids = _list(graphene.ID)
+    slugs = _list(graphene.String)
+
+
+class AttributeValueWhereInput(graphene.InputObjectType):
+    """What the values of an attribute are narrowed by, with AND and OR; an empty list of choices leaves nothing."""
+
+    ids = _list(graphene.ID)
+    name = graphene.InputField(StringFilterInput)
+    slug = graphene.InputField(StringFilterInput)
+    AND = _list(lambda: AttributeValueWhereInput)
+    OR = _list(lambda: AttributeValueWhereInput)
+
+
+class AttributeChoicesSortField(graphene.Enum):
+    """What the values of an attribute are ordered by."""
+
+    NAME = "NAME"
+    SLUG = "SLUG"
+
+
+class AttributeChoicesSortingInput(graphene.InputObjectType):
+    """The order of the values of an attribute."""
+
+    direction = graphene.InputField(OrderDirection, required=True)
+    field = graphene.InputField(AttributeChoicesSortField, required=True)
 
 
 class CategoryWhereInput(graphene.InputObjectType):

@@ -13,6 +13,7 @@ from catalog.queries.thumbnails import find_made, nearest_size
 from commerce.graphql.batch import batch, column
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
+from commerce.graphql.scalars import JSONString
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 
@@ -86,6 +87,7 @@ class ProductMedia(graphene.ObjectType):
     type = graphene.Field(ProductMediaType, required=True, description="Picture or video.")
     sort_order = graphene.Int(description="The place among the product's media.")
     product_id = graphene.ID(description="The product's id.")
+    oembed_data = JSONString(required=True, description="What the site of a video says of it: nothing is kept yet.")
     url = graphene.String(required=True, args=sized(), description="The absolute address.")
 
     resolve_sort_order = column("position")
@@ -93,6 +95,10 @@ class ProductMedia(graphene.ObjectType):
     @batch
     def resolve_id(rows: Sequence[MediaRow], info: Info[ShopContext]) -> list[str]:
         return [to_global_id("ProductMedia", row.id) for row in rows]
+
+    @batch
+    def resolve_oembed_data(rows: Sequence[MediaRow], info: Info[ShopContext]) -> list[dict[str, str]]:
+        return [{} for _ in rows]
 
     @batch
     def resolve_product_id(rows: Sequence[MediaRow], info: Info[ShopContext]) -> list[str]:

@@ -4,12 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from catalog.graphql.attributes import CHOICES
+from graphql import GraphQLError
+
 from catalog.graphql.filters import check_nesting, choices, ids_of, read_attribute
 from catalog.queries import attributes, groups, menus, pages, plain, types, variants, warehouses
 from catalog.queries.conditions import ALWAYS, NEVER, AnyOf, Condition, Every, Pending
 
 Readers = Mapping[str, Callable[[Any], Pending]]
+
+
+def either(filter: Any, where: Any) -> None:
+    """Raise GraphQLError where both ways of narrowing a list were given."""
+    if filter is not None and where is not None:
+        raise GraphQLError("Only one filtering argument (filter or where) can be specified.")
+
+
+def order_of(given: Mapping[str, Any] | None, default: str) -> tuple[str, bool]:
+    """Return the field of a list's order, and whether it is descending."""
+    if given is None:
+        return default, False
+    return given["field"].value, given["direction"].value == "DESC"
 
 
 def read_filter(given: Mapping[str, Any] | None, readers: Readers) -> list[Pending]:
@@ -72,7 +86,7 @@ def _is_enum(column: str, field: str, given: Mapping[str, Any]) -> Condition:
 
 def _with_choices(wanted: bool) -> Condition:
     text = "c.input_type = ANY(%s)"
-    return Condition(text if wanted else f"NOT {text}", (sorted(CHOICES),))
+    return Condition(text if wanted else f"NOT {text}", (sorted(attributes.CHOICES),))
 
 
 def _having_all(given: Sequence[Mapping[str, Any]]) -> Every:
@@ -123,6 +137,16 @@ ATTRIBUTE_WHERE: Readers = {
     "entity_type": partial(_is_enum, "entity_type", "entityType"),
     "type": partial(_is_enum, "kind", "type"),
 }
+CHOICE_FILTER: Readers = {
+    "search": attributes.choice_matching,
+    "ids": partial(with_ids, "AttributeValue"),
+    "slugs": partial(plain.is_any, "slug"),
+}
+CHOICE_WHERE: Readers = {
+    "ids": partial(with_ids, "AttributeValue"),
+    "name": partial(is_any, "name", "name"),
+    "slug": partial(is_any, "slug", "slug"),
+}
 PAGE_TYPE_FILTER: Readers = {"search": types.matching, "slugs": partial(plain.is_any, "slug")}
 PRODUCT_TYPE_FILTER: Readers = {
     **PAGE_TYPE_FILTER,
@@ -135,6 +159,7 @@ MENU_FILTER: Readers = {
     "slugs": partial(plain.is_any, "slug"),
     "metadata": has_metadata,
 }
+MENU_ITEM_FILTER: Readers = {"search": menus.item_matching, "metadata": has_metadata}
 WAREHOUSE_FILTER: Readers = {
     "search": warehouses.matching,
     "ids": partial(with_ids, "Warehouse"),

@@ -8,6 +8,8 @@ from catalog.queries.rows import ProductRow, VariantRow
 from commerce.graphql.money import TaxedMoneyRangeType, TaxedMoneyType
 from commerce.money import Money, TaxedMoney, TaxedMoneyRange
 
+_LOCALLY = "in the currency of the shopper's country: a channel has one currency, so that there is none."
+
 
 class ProductPrices(NamedTuple):
     on_sale: bool
@@ -15,6 +17,8 @@ class ProductPrices(NamedTuple):
     price_range: TaxedMoneyRange
     price_range_undiscounted: TaxedMoneyRange
     display_gross_prices: bool = True
+    discount_local_currency: None = None
+    price_range_local_currency: None = None
 
 
 class VariantPrices(NamedTuple):
@@ -23,6 +27,9 @@ class VariantPrices(NamedTuple):
     price: TaxedMoney
     price_undiscounted: TaxedMoney
     price_prior: TaxedMoney | None
+    discount_prior: TaxedMoney | None
+    discount_local_currency: None = None
+    price_local_currency: None = None
 
 
 class ProductPricingInfo(graphene.ObjectType):
@@ -35,6 +42,8 @@ class ProductPricingInfo(graphene.ObjectType):
     discount = graphene.Field(TaxedMoneyType, description="What the cheapest variant is reduced by.")
     price_range = graphene.Field(TaxedMoneyRangeType, description="The prices of the variants.")
     price_range_undiscounted = graphene.Field(TaxedMoneyRangeType, description="Their prices before reductions.")
+    discount_local_currency = graphene.Field(TaxedMoneyType, description=f"The same {_LOCALLY}")
+    price_range_local_currency = graphene.Field(TaxedMoneyRangeType, description=f"The prices {_LOCALLY}")
     display_gross_prices = graphene.Boolean(required=True, description="Whether shoppers are shown prices with tax.")
 
 
@@ -49,6 +58,9 @@ class VariantPricingInfo(graphene.ObjectType):
     price = graphene.Field(TaxedMoneyType, description="The price.")
     price_undiscounted = graphene.Field(TaxedMoneyType, description="The price before a reduction.")
     price_prior = graphene.Field(TaxedMoneyType, description="The lowest price of the 30 days before a reduction.")
+    discount_prior = graphene.Field(TaxedMoneyType, description="How far the price is below that one.")
+    discount_local_currency = graphene.Field(TaxedMoneyType, description=f"The reduction {_LOCALLY}")
+    price_local_currency = graphene.Field(TaxedMoneyType, description=f"The price {_LOCALLY}")
 
 
 def product_prices(row: ProductRow) -> ProductPrices | None:
@@ -70,8 +82,13 @@ def variant_prices(row: VariantRow) -> VariantPrices | None:
     if row.price is None or row.currency is None:
         return None
     price = _untaxed(row.price, row.currency)
-    prior = None if row.prior_price is None else _untaxed(row.prior_price, row.currency)
-    return VariantPrices(on_sale=False, discount=None, price=price, price_undiscounted=price, price_prior=prior)
+    prior, below = None, None
+    if row.prior_price is not None:
+        prior = _untaxed(row.prior_price, row.currency)
+        below = _untaxed(row.prior_price - row.price, row.currency) if row.prior_price > row.price else None
+    return VariantPrices(
+        on_sale=False, discount=None, price=price, price_undiscounted=price, price_prior=prior, discount_prior=below
+    )
 
 
 def _untaxed(minor: int, currency: str) -> TaxedMoney:

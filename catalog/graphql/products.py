@@ -1,7 +1,7 @@
 """Products and their variants, as shoppers of a channel see them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from catalog.graphql.loading import (
     rich_text,
 )
 from catalog.graphql.media import Image, Picture, ProductImage, ProductMedia, picture, sized
+from catalog.graphql.offers import INSIDERS, ProductChannelListing, day_of, product_offers
 from catalog.graphql.pricing import (
     ProductPrices,
     ProductPricingInfo,
@@ -38,6 +39,7 @@ from catalog.graphql.translations import (
 from catalog.graphql.types import ProductType
 from catalog.graphql.variants import ProductVariant
 from catalog.queries import groups, products
+from catalog.queries.offers import ProductOffer
 from catalog.queries.rows import (
     Assignment,
     CategoryRow,
@@ -50,10 +52,12 @@ from catalog.queries.rows import (
 )
 from commerce.graphql.batch import batch, column
 from commerce.graphql.connections import connection_field, paged
-from commerce.graphql.ids import to_global_id
+from commerce.graphql.ids import from_global_id, to_global_id
 from commerce.graphql.info import Info
 from commerce.graphql.paging import Page, PageRequest
-from commerce.graphql.scalars import DateTime, JSONString
+from commerce.graphql.scalars import Date, DateTime, JSONString
+from commerce.graphql.weights import Kilograms, Weight, weight_of
+from tenants.graphql.arguments import exactly_one
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 from tenants.graphql.types import AddressInput
@@ -85,23 +89,51 @@ class Product(graphene.ObjectType):
     collections = graphene.List(
         graphene.NonNull("catalog.graphql.groups.Collection"), description="The published collections that it is in."
     )
-    pricing = graphene.Field(ProductPricingInfo, description="What its variants cost.")
+    pricing = graphene.Field(
+        ProductPricingInfo,
+        address=AddressInput(description="Where it is to be sent; prices are the same everywhere for now."),
+        description="What its variants cost.",
+    )
+    channel_listings = graphene.List(
+        graphene.NonNull(ProductChannelListing),
+        description="How it is offered in each channel; needs a staff member or an app.",
+    )
+    weight = graphene.Field(Weight, description="The weight of variants that have none of their own.")
     is_available = graphene.Boolean(
         address=AddressInput(description="Where it is to be sent; all warehouses of the channel count for now."),
         description="Whether a variant can be bought now.",
     )
     is_available_for_purchase = graphene.Boolean(description="Whether it is on sale, in stock or not.")
+    available_for_purchase_at = DateTime(description="The instant from which it can be bought in the channel.")
+    available_for_purchase = Date(description="The day (UTC) from which it can be bought in the channel.")
     default_variant = graphene.Field(ProductVariant, description="The first variant.")
     variants = graphene.List(graphene.NonNull(ProductVariant), description="All variants that can be bought.")
+    variant = graphene.Field(
+        ProductVariant,
+        id=graphene.ID(description="Its id."),
+        sku=graphene.String(description="Its SKU."),
+        description="One of its variants.",
+    )
     product_variants = connection_field(ProductVariant, description="The variants that can be bought, by page.")
     attributes = graphene.List(
         graphene.NonNull(SelectedAttribute), required=True, description="Its attributes with their values."
+    )
+    attribute = graphene.Field(
+        SelectedAttribute,
+        slug=graphene.String(required=True, description="The slug of the attribute."),
+        description="One of its attributes, with its values.",
     )
     assigned_attribute = assigned_field()
     assigned_attributes = assigned_list()
     thumbnail = graphene.Field(Image, args=sized(), description="The first picture.")
     media = graphene.List(graphene.NonNull(ProductMedia), description="Its pictures and videos.")
+    media_by_id = graphene.Field(
+        ProductMedia, id=graphene.ID(required=True, description="Its id."), description="One of its media."
+    )
     images = graphene.List(graphene.NonNull(ProductImage), description="Its pictures.")
+    image_by_id = graphene.Field(
+        ProductImage, id=graphene.ID(required=True, description="Its id."), description="One of its pictures."
+    )
     translation = translation_field(ProductTranslation)
 
     resolve_created = column("created_at")
@@ -149,8 +181,27 @@ class Product(graphene.ObjectType):
         return _load_collections_of(info.context, rows)
 
     @batch
-    def resolve_pricing(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[ProductPrices | None]:
+    def resolve_pricing(
+        rows: Sequence[ProductRow], info: Info[ShopContext], address: Any = None
+    ) -> list[ProductPrices | None]:
         return [product_prices(row) for row in rows]
+
+    @batch
+    def resolve_channel_listings(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[ProductOffer]]:
+        info.context.require(*INSIDERS)
+        return product_offers(info.context, [row.id for row in rows])
+
+    @batch
+    def resolve_weight(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Kilograms | None]:
+        return [weight_of(row.weight_grams) for row in rows]
+
+    @batch
+    def resolve_available_for_purchase_at(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[datetime | None]:
+        return _purchasable_from(rows, info)
+
+    @batch
+    def resolve_available_for_purchase(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[date | None]:
+        return [day_of(instant) for instant in _purchasable_from(rows, info)]
 
     @batch
     def resolve_is_available(
@@ -166,6 +217,15 @@ class Product(graphene.ObjectType):
     def resolve_default_variant(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[VariantRow | None]:
         return [found[0] if found else None for found in load_variants(info.context, rows)]
 
+    @batch
+    def resolve_variant(
+        rows: Sequence[ProductRow], info: Info[ShopContext], id: str | None = None, sku: str | None = None
+    ) -> list[VariantRow | None]:
+        by, value = exactly_one(id=id, sku=sku)
+        wanted: Any = from_global_id(value, "ProductVariant") if by == "id" else value
+        loaded = load_variants(info.context, rows)
+        return [next((row for row in found if getattr(row, by) == wanted), None) for found in loaded]
+
     @paged()
     def resolve_product_variants(
         rows: Sequence[ProductRow], info: Info[ShopContext], page: PageRequest
@@ -175,6 +235,10 @@ class Product(graphene.ObjectType):
     @batch
     def resolve_attributes(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[Assignment]]:
         return load_product_attributes(info.context, rows)
+
+    @batch
+    def resolve_attribute(rows: Sequence[ProductRow], info: Info[ShopContext], slug: str) -> list[Assignment | None]:
+        return [named(found, slug) for found in load_product_attributes(info.context, rows)]
 
     @batch
     def resolve_assigned_attribute(
@@ -212,8 +276,31 @@ class Product(graphene.ObjectType):
         return load_media(info.context, rows)
 
     @batch
+    def resolve_media_by_id(rows: Sequence[ProductRow], info: Info[ShopContext], id: str) -> list[MediaRow | None]:
+        return _medium(rows, info, from_global_id(id, "ProductMedia"))
+
+    @batch
+    def resolve_image_by_id(rows: Sequence[ProductRow], info: Info[ShopContext], id: str) -> list[MediaRow | None]:
+        return _medium(rows, info, from_global_id(id, "ProductImage"))
+
+    @batch
     def resolve_images(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[list[MediaRow]]:
         return [[row for row in media if row.type == "IMAGE"] for media in load_media(info.context, rows)]
+
+
+def _medium(rows: Sequence[ProductRow], info: Info[ShopContext], key: UUID) -> list[MediaRow | None]:
+    """Return the medium of this id, of the product that has it."""
+    return [next((row for row in media if row.id == key), None) for media in load_media(info.context, rows)]
+
+
+def _purchasable_from(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[datetime | None]:
+    """Return the instant from which each product can be bought in its channel, None if from the start or nowhere."""
+    loaded = product_offers(info.context, [row.id for row in rows])
+    there = [
+        next((offer for offer in offers if offer.channel.id == row.channel.id), None)
+        for row, offers in zip(rows, loaded, strict=True)
+    ]
+    return [offer and offer.available_for_purchase_at for offer in there]
 
 
 def _texts(rows: Sequence[ProductRow], info: Info[ShopContext]) -> list[Texts]:

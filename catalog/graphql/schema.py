@@ -8,7 +8,7 @@ import graphene
 
 from catalog.graphql import metadata, plain_filters
 from catalog.graphql.assigned import ASSIGNED_TYPES
-from catalog.graphql.content import ContentQuery, either, order_of
+from catalog.graphql.content import ContentQuery
 from catalog.graphql.groups import ORDERED_BY, Category, Collection, empty_page, products_field
 from catalog.graphql.inputs import (
     CategoryFilterInput,
@@ -26,7 +26,7 @@ from catalog.graphql.inputs import (
 )
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
-from catalog.graphql.plain_filters import read_filter, read_where
+from catalog.graphql.plain_filters import either, order_of, read_filter, read_where
 from catalog.graphql.products import Product, announce
 from catalog.graphql.suggestions import SearchQuery
 from catalog.graphql.variants import ProductVariant
@@ -63,6 +63,7 @@ class Query(ContentQuery, SearchQuery):
         filter=ProductVariantFilterInput(description="What to narrow the list by."),
         where=ProductVariantWhereInput(description="What to narrow the list by; not together with `filter`."),
         sort_by=ProductVariantSortingInput(description="The order; that of their creation if not given."),
+        search=graphene.String(description="A part of the name or the SKU."),
         description="The variants that shoppers of a channel see.",
     )
     categories = connection_field(
@@ -134,7 +135,7 @@ class Query(ContentQuery, SearchQuery):
         market = info.context.channel(channel)
         return None if market is None else products.get_variant(by, value, market, info.context.now)
 
-    @paged("ids", "channel", "filter", "where", "sort_by")
+    @paged("ids", "channel", "filter", "where", "sort_by", "search")
     def resolve_product_variants(
         rows: Sequence[Any],
         info: Info[ShopContext],
@@ -144,12 +145,14 @@ class Query(ContentQuery, SearchQuery):
         filter: Any = None,
         where: Any = None,
         sort_by: Any = None,
+        search: str | None = None,
     ) -> list[Page[VariantRow]]:
         either(filter, where)
         narrowed = [
             *read_filter(filter, plain_filters.VARIANT_FILTER),
             *read_where(where, plain_filters.VARIANT_WHERE),
             *([] if ids is None else [plain_filters.with_ids("ProductVariant", ids)]),
+            *([variants.matching(search)] if search else []),
         ]
         market = info.context.channel(channel)
         if market is None:

@@ -13,6 +13,7 @@ from catalog.queries.types import TypeAttribute
 from commerce.graphql.batch import batch
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
+from commerce.graphql.weights import Weight
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
 
@@ -47,6 +48,7 @@ class ProductType(graphene.ObjectType):
     is_shipping_required = graphene.Boolean(required=True, description="Whether such products are shipped.")
     is_digital = graphene.Boolean(required=True, description="Whether such products are files: none is yet.")
     has_variants = graphene.Boolean(required=True, description="Whether such products may have several variants.")
+    weight = graphene.Field(Weight, description="The weight of products that have none of their own: none is kept.")
     kind = graphene.Field(ProductTypeKindEnum, required=True, description="What such products are.")
     product_attributes = graphene.List(graphene.NonNull(Attribute), description="The attributes of such products.")
     variant_attributes = graphene.List(
@@ -71,6 +73,10 @@ class ProductType(graphene.ObjectType):
     @batch
     def resolve_has_variants(rows: Sequence[ProductTypeRow], info: Info[ShopContext]) -> list[bool]:
         return [True for _ in rows]
+
+    @batch
+    def resolve_weight(rows: Sequence[ProductTypeRow], info: Info[ShopContext]) -> list[None]:
+        return [None for _ in rows]
 
     @batch
     def resolve_kind(rows: Sequence[ProductTypeRow], info: Info[ShopContext]) -> list[str]:

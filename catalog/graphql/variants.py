@@ -10,18 +10,32 @@ from catalog.graphql.assigned import assigned, assigned_field, assigned_list, na
 from catalog.graphql.attributes import SelectedAttribute, VariantAttributeScope, in_scope
 from catalog.graphql.loading import load_products, load_variant_attributes
 from catalog.graphql.media import ProductImage, ProductMedia
+from catalog.graphql.offers import INSIDERS, KEEPERS, ProductVariantChannelListing, Stock, stocks, variant_offers
 from catalog.graphql.pricing import VariantPrices, VariantPricingInfo, variant_prices
 from catalog.graphql.translations import ProductVariantTranslation, resolve_named_translation, translation_field, word
 from catalog.models.stock import MOST_SHOWN
 from catalog.queries import products
+from catalog.queries.offers import StockRow, VariantOffer
 from catalog.queries.rows import Assignment, MediaRow, ProductRow, VariantRow
 from commerce.graphql.batch import batch, column
 from commerce.graphql.enums import CountryCode
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
 from commerce.graphql.scalars import DateTime
+from commerce.graphql.weights import Kilograms, Weight, weight_of
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import ObjectWithMetadata
+from tenants.graphql.types import AddressInput
+
+_WHERE = "Where it is to be sent; all warehouses of the channel count for now."
+
+
+class PreorderData(graphene.ObjectType):
+    """How a variant is sold ahead. None is yet."""
+
+    global_threshold = graphene.Int(description="How many may be ordered, in all channels.")
+    global_sold_units = graphene.Int(required=True, description="How many were ordered.")
+    end_date = DateTime(description="When it is sold as others are.")
 
 
 class ProductVariant(graphene.ObjectType):
@@ -40,10 +54,27 @@ class ProductVariant(graphene.ObjectType):
     track_inventory = graphene.Boolean(required=True, description="Whether stock is counted.")
     quantity_limit_per_customer = graphene.Int(description="How many pieces one customer may buy.")
     quantity_available = graphene.Int(
-        country_code=CountryCode(description="Where it is to be sent; all warehouses of the channel count for now."),
+        address=AddressInput(description=_WHERE),
+        country_code=CountryCode(description=_WHERE),
         description=f"How many pieces can be bought, {MOST_SHOWN} at most.",
     )
-    pricing = graphene.Field(VariantPricingInfo, description="What it costs.")
+    pricing = graphene.Field(
+        VariantPricingInfo,
+        address=AddressInput(description="Where it is to be sent; prices are the same everywhere for now."),
+        description="What it costs.",
+    )
+    channel_listings = graphene.List(
+        graphene.NonNull(ProductVariantChannelListing),
+        description="What it costs in each channel; needs a staff member or an app.",
+    )
+    stocks = graphene.List(
+        graphene.NonNull(Stock),
+        address=AddressInput(description=_WHERE),
+        country_code=CountryCode(description=_WHERE),
+        description="What is in the warehouses of the channel; needs MANAGE_PRODUCTS or MANAGE_ORDERS.",
+    )
+    preorder = graphene.Field(PreorderData, description="How it is sold ahead: it is not yet.")
+    weight = graphene.Field(Weight, description="The weight.")
     attributes = graphene.List(
         graphene.NonNull(SelectedAttribute),
         required=True,
@@ -78,13 +109,35 @@ class ProductVariant(graphene.ObjectType):
 
     @batch
     def resolve_quantity_available(
-        rows: Sequence[VariantRow], info: Info[ShopContext], country_code: Any = None
+        rows: Sequence[VariantRow], info: Info[ShopContext], address: Any = None, country_code: Any = None
     ) -> list[int]:
         return [_available(row) for row in rows]
 
     @batch
-    def resolve_pricing(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[VariantPrices | None]:
+    def resolve_pricing(
+        rows: Sequence[VariantRow], info: Info[ShopContext], address: Any = None
+    ) -> list[VariantPrices | None]:
         return [variant_prices(row) for row in rows]
+
+    @batch
+    def resolve_channel_listings(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[list[VariantOffer]]:
+        info.context.require(*INSIDERS)
+        return variant_offers(info.context, [row.id for row in rows])
+
+    @batch
+    def resolve_stocks(
+        rows: Sequence[VariantRow], info: Info[ShopContext], address: Any = None, country_code: Any = None
+    ) -> list[list[StockRow]]:
+        info.context.require(*KEEPERS)
+        return stocks(rows)
+
+    @batch
+    def resolve_preorder(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[None]:
+        return [None for _ in rows]
+
+    @batch
+    def resolve_weight(rows: Sequence[VariantRow], info: Info[ShopContext]) -> list[Kilograms | None]:
+        return [weight_of(row.weight_grams) for row in rows]
 
     @batch
     def resolve_attributes(

@@ -7,7 +7,8 @@ catalogue), and its products a few.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,8 @@ VALUE_COLUMNS = (
     "v.file_url, v.file_content_type, v.reference_kind, v.reference_id, v.position"
 )
 _WIDTH = len(AttributeRow._fields)
+# The types whose values are a list to choose from.
+CHOICES = frozenset({"dropdown", "multiselect", "swatch"})
 
 # The values of each object, with their attributes as far as the object's type has them.
 _HELD = """
@@ -187,39 +190,69 @@ def list_values_by_id(ids: Sequence[UUID]) -> dict[UUID, ValueRow]:
     return {row[_WIDTH]: ValueRow._make((*row[_WIDTH:], AttributeRow(*row[:_WIDTH]))) for row in found}
 
 
-def list_choices(attributes: Sequence[AttributeRow], page: PageRequest) -> dict[UUID, Page[ValueRow]]:
-    """Return a page of the values of each attribute, in the merchant's order, by attribute."""
-    start = page.position(int, UUID)
+def choice_matching(text: str) -> Condition:
+    """Return the condition that name or slug of the value `c` contain a text."""
+    return matching(text)
+
+
+# Names and slugs order the values of an attribute as they are spelt; a slug is unique there.
+CHOICE_ORDERINGS = {
+    "POSITION": Ordering(("position", "id"), (int, UUID)),
+    "NAME": Ordering(("name", "slug"), (str, str)),
+    "SLUG": Ordering(("slug",), (str,)),
+}
+
+
+def list_choices(
+    attributes: Sequence[AttributeRow],
+    page: PageRequest,
+    conditions: Sequence[Pending] = (),
+    ordering: str = "POSITION",
+    *,
+    descending: bool = False,
+) -> dict[UUID, Page[ValueRow]]:
+    """Return a page of the values of each attribute, by attribute. Conditions are on the value `c`.
+
+    `ordering` is a name of CHOICE_ORDERINGS; POSITION is the merchant's order.
+    """
+    order = CHOICE_ORDERINGS[ordering]
+    start = page.position(*order.kinds)
+    where = Every(tuple(conditions)).bind("")
     by_id = {attribute.id: attribute for attribute in attributes}
     values: dict[UUID, list[ValueRow]] = defaultdict(list)
-    params = [list(by_id), *(start or ()), page.limit + 1]
-    sql = _choices(page.backwards, start is not None)
+    params = [list(by_id), *where.params, *(start or ()), page.limit + 1]
+    sql = _choices(order.keys, where.probe, descending != page.backwards, start is not None)
     for attribute_id, *columns in fetch(sql, params) if page.limit else []:
         values[attribute_id].append(ValueRow._make((*columns, by_id[attribute_id])))
-    totals: dict[UUID, int] = dict(fetch(_CHOICE_TOTALS, [list(by_id)])) if page.with_total else {}
+    counted = fetch(_choice_totals(where.probe), [*where.params, list(by_id)]) if page.with_total else []
+    totals: dict[UUID, int] = dict(counted)
+    place = attrgetter(*order.keys)
     return {
         key: Page.of(
             values[key],
             page,
-            lambda row: (row.position, row.id),
+            place if len(order.keys) > 1 else lambda row: (place(row),),
             total=totals.get(key, 0) if page.with_total else None,
         )
         for key in by_id
     }
 
 
-@cache
-def _choices(backwards: bool, started: bool) -> str:
-    direction, beyond = ("DESC", "<") if backwards else ("ASC", ">")
+@lru_cache(512)
+def _choices(keys: tuple[str, ...], condition: str, reverse: bool, started: bool) -> str:
+    direction, beyond = ("DESC", "<") if reverse else ("ASC", ">")
+    start = f"AND ({', '.join(f'c.{key}' for key in keys)}) {beyond} ({', '.join(['%s'] * len(keys))})"
     return f"""
 SELECT owner.id, page.* FROM unnest(%s::uuid[]) AS owner(id) CROSS JOIN LATERAL (
-  SELECT {VALUE_COLUMNS} FROM catalog_attributevalue v WHERE v.attribute_id = owner.id
-  {f"AND (v.position, v.id) {beyond} (%s, %s)" if started else ""}
-  ORDER BY v.position {direction}, v.id {direction} LIMIT %s) page
-ORDER BY page.position {direction}, page.id {direction}"""
+  SELECT {VALUE_COLUMNS.replace("v.", "c.")} FROM catalog_attributevalue c WHERE c.attribute_id = owner.id
+  AND {condition} {start if started else ""}
+  ORDER BY {", ".join(f"c.{key} {direction}" for key in keys)} LIMIT %s) page
+ORDER BY {", ".join(f"page.{key} {direction}" for key in keys)}"""
 
 
-_CHOICE_TOTALS = """
-SELECT k.id, (SELECT count(*) FROM catalog_attributevalue v WHERE v.attribute_id = k.id)
+@lru_cache(512)
+def _choice_totals(condition: str) -> str:
+    return f"""
+SELECT k.id, (SELECT count(*) FROM catalog_attributevalue c WHERE c.attribute_id = k.id AND {condition})
 FROM unnest(%s::uuid[]) AS k(id)
 """

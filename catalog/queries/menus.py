@@ -117,6 +117,32 @@ def get_menu_of_item(item_id: UUID) -> UUID | None:
 _ITEM = "i.id, i.menu_id, i.parent_id, i.name, i.level, i.url, i.category_id, i.collection_id, i.page_id"
 
 
+ITEM_ORDERINGS = {
+    "MENU": Ordering(("c.menu_id", "c.level", "c.position", "c.id"), (UUID, int, int, UUID)),
+    "NAME": Ordering(("c.name", "c.id"), (str, UUID)),
+}
+
+
+def list_items(
+    conditions: Sequence[Pending], ordering: str, page: PageRequest, onlooker: Onlooker, *, descending: bool = False
+) -> Page[MenuItemRow]:
+    """Return a page of the items of all menus whose own targets are seen; `ordering` is a name of ITEM_ORDERINGS."""
+    shown = _is_shown(onlooker)
+    source = Source(
+        f"(SELECT * FROM catalog_menuitem i WHERE {shown.probe})",
+        _ITEM.replace("i.", "c."),
+        lambda columns: MenuItemRow._make((*columns, onlooker)),
+        shown.params,
+    )
+    where = Every(tuple(conditions)).bind("")
+    return read_page(source, ITEM_ORDERINGS[ordering], where, page, descending=descending)
+
+
+def item_matching(text: str) -> Condition:
+    """Return the condition that the name of the item `c` contains a text."""
+    return Condition("c.name ILIKE %s", (contains(text),))
+
+
 def list_items_by_id(ids: Sequence[UUID], onlooker: Onlooker) -> dict[UUID, MenuItemRow]:
     """Return items, whether their targets are seen or not, by id."""
     found = fetch(f"SELECT {_ITEM} FROM catalog_menuitem i WHERE i.id = ANY(%s)", [list(ids)])

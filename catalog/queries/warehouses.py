@@ -11,19 +11,22 @@ from commerce.graphql.paging import Page, PageRequest
 
 
 class WarehouseRow(NamedTuple):
+    """A warehouse; `address` is JSON text, with the dialect's keys in snake_case."""
+
     id: UUID
     name: str
     slug: str
     email: str
     is_private: bool
     external_reference: str
+    address: str
 
     @property
     def metadata_table(self) -> str:
         return "catalog_warehouse"
 
 
-_COLUMNS = "c.id, c.name, c.slug, c.email, c.is_private, c.external_reference"
+_COLUMNS = "c.id, c.name, c.slug, c.email, c.is_private, c.external_reference, c.address"
 _BY = {"id": "c.id = %s", "externalReference": "c.external_reference = %s"}
 _SOURCE = Source("catalog_warehouse", _COLUMNS, WarehouseRow._make)
 _ORDERING = Ordering(("c.name", "c.slug"), (str, str))

@@ -5,6 +5,7 @@
   and its node are one row. `totalCount` costs COUNT, as the whole list is counted.
 - Further fields of a connection cost WHOLE, as they are counted over the whole list too.
 - The rows of another list are multiplied by its argument `limit` or `first`, if given, and by LIST otherwise.
+- A list of an object's own type is the next level of a tree, which grows narrower: such rows are multiplied by BRANCH.
 - What is below @skip or @include counts as if it were there, and every part of a union or interface counts.
 
 The sizes may be variables, so that a cost is an expression, built once per document and evaluated per request.
@@ -36,6 +37,7 @@ from graphql import (
 from commerce.graphql.connections import MAX_PAGE
 
 LIST = 5  # rows of a list that says nothing of its length
+BRANCH = 3  # rows of a further level of a tree
 COUNT = 10  # of a totalCount
 WHOLE = 100  # of what is counted of a whole list by its parts
 _PARTS_OF_PAGES = frozenset({"edges", "pageInfo", "totalCount", "__typename"})
@@ -151,7 +153,7 @@ class Costs:
         row = Cost.sum((1, own), (1, below.once), (1, below.per_row))
         if owner is not None and owner.name.endswith("Connection"):  # the edges, whose number the connection tells
             return row
-        for size in _list_sizes(field, node):
+        for size in _list_sizes(field, node, BRANCH if declared is owner else LIST):
             row = Cost.sum((size, row))
         return row
 
@@ -160,14 +162,17 @@ def _field_of(owner: Any, name: str) -> GraphQLField | None:
     return owner.fields.get(name) if isinstance(owner, GraphQLObjectType | GraphQLInterfaceType) else None
 
 
-def _list_sizes(field: GraphQLField | None, node: FieldNode) -> list[Size]:
-    """Return the size of each list that the field's value is nested in, from the innermost to the outermost."""
+def _list_sizes(field: GraphQLField | None, node: FieldNode, otherwise: int) -> list[Size]:
+    """Return the size of each list that the field's value is nested in, from the innermost to the outermost.
+
+    `otherwise` is the size of the outermost one where no argument tells it.
+    """
     depth, declared = 0, field.type if field else None
     while isinstance(declared, GraphQLNonNull | GraphQLList):
         depth += isinstance(declared, GraphQLList)
         declared = declared.of_type
     inner: list[Size] = [LIST] * (depth - 1)
-    return [*inner, _size_of(node, LIST)] if depth else []
+    return [*inner, _size_of(node, otherwise)] if depth else []
 
 
 def _size_of(node: FieldNode, otherwise: int = 0) -> Size:

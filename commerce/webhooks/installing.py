@@ -17,8 +17,9 @@ from django.conf import settings
 
 from commerce.db.scope import current_scope, tenant_scope
 from commerce.errors import DomainError
+from commerce.graphql.dialect import SCHEMA_VERSION
 from commerce.webhooks import operations
-from commerce.webhooks.manifests import SCHEMA_VERSION, BadManifest, Manifest, check_sync_permissions, read_manifest
+from commerce.webhooks.manifests import BadManifest, Manifest, check_sync_permissions, read_manifest
 from commerce.webhooks.models import Webhook
 from commerce.webhooks.sending import AllowList, Outgoing, Response, SendError, Timeouts, allow_list, check_url, send
 from commerce.webhooks.signing import domain_of

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import orjson
 
 from commerce.errors import DomainError
+from commerce.graphql.dialect import SCHEMA_VERSION
 from commerce.webhooks.failures import SendError
 from commerce.webhooks.operations import Wanted
 from commerce.webhooks.sync_events import SYNC_EVENTS
@@ -17,8 +18,6 @@ from commerce.webhooks.targets import AllowList, check_url, read_target
 from commerce.webhooks.version_ranges import is_in_range
 from tenants.permissions import GRANTS
 
-# The version of the dialect that is spoken here, as apps ask for it.
-SCHEMA_VERSION = "3.23"
 MOST_WEBHOOKS, MOST_EXTENSIONS = 50, 50
 _URLS = {
     "appUrl": "app_url",

@@ -24,6 +24,7 @@ from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
 from commerce.graphql import subscriptions as kit
 from commerce.graphql.compiled import Refused
+from commerce.graphql.dialect import VERSION
 from commerce.webhooks.events import EVENTS, LATER, type_name
 from commerce.webhooks.payloads import Event
 from commerce.webhooks.sync_events import SYNC_EVENTS
@@ -35,8 +36,6 @@ from tenants.queries import AppRow, TenantRecord
 
 logger = logging.getLogger("commerce.webhooks")
 
-# The version of the API that payloads tell.
-VERSION = "3.23.0"
 LARGEST = 5 * 1024 * 1024
 
 

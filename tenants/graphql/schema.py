@@ -13,7 +13,7 @@ from tenants.graphql import mutations
 from tenants.graphql.apps import App
 from tenants.graphql.arguments import exactly_one
 from tenants.graphql.context import ShopContext
-from tenants.graphql.types import Channel, Shop, ShopRow, display_country, display_language
+from tenants.graphql.types import Channel, DomainRow, Shop, ShopRow, display_country, display_language
 from tenants.queries import AppRow, ChannelRow
 
 
@@ -41,8 +41,13 @@ class Query:
         active = [channel for channel in context.channels() if channel.is_active]
         countries = sorted({code for channel in active for code in channel.countries})
         languages = sorted({context.shop.default_language, *(code for channel in active for code in channel.languages)})
+        scheme, _, host = context.origin.partition("://")
         return ShopRow(
+            context.shop.public_id,
             context.shop.name,
+            DomainRow(host, scheme == "https", f"{context.origin}/"),
+            display_country(active[0].default_country) if active else None,
+            sorted({channel.currency for channel in active}),
             [display_country(code) for code in countries],
             [display_language(code) for code in languages],
         )

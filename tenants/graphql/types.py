@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import graphene
 from babel import Locale
 
+from commerce.graphql import dialect
 from commerce.graphql.batch import batch, column
 from commerce.graphql.enums import CountryCode, LanguageCodeEnum, country_names, language_enum
 from commerce.graphql.ids import to_global_id
 from commerce.graphql.info import Info
+from commerce.graphql.weights import WeightUnitsEnum
 from tenants.graphql.context import ShopContext
 from tenants.graphql.metadata import MetadataInput, ObjectWithMetadata
 from tenants.queries import ChannelRow
@@ -25,8 +28,18 @@ class Language(NamedTuple):
     language: str
 
 
+class DomainRow(NamedTuple):
+    host: str
+    ssl_enabled: bool
+    url: str
+
+
 class ShopRow(NamedTuple):
+    id: UUID
     name: str
+    domain: DomainRow
+    default_country: Country | None
+    currencies: list[str]
     countries: list[Country]
     languages: list[Language]
 
@@ -110,6 +123,19 @@ class Channel(graphene.ObjectType):
         return [[display_country(code) for code in row.countries] for row in rows]
 
 
+class Domain(graphene.ObjectType):
+    """An address of the shop."""
+
+    class Meta:
+        possible_types = (DomainRow,)
+
+    host = graphene.String(
+        required=True, description="The host that was asked, with a port of its own."
+    )
+    ssl_enabled = graphene.Boolean(required=True, description="Whether it was asked by https.")
+    url = graphene.String(required=True, description="What absolute addresses start with.")
+
+
 class Shop(graphene.ObjectType):
     """The shop at this host."""
 
@@ -117,13 +143,54 @@ class Shop(graphene.ObjectType):
         interfaces = (ObjectWithMetadata,)
         possible_types = (ShopRow,)
 
+    id = graphene.ID(required=True, description="The id.")
     name = graphene.String(required=True, description="The name of the shop.")
+    description = graphene.String(description="What the shop says of itself: it keeps nothing of the kind yet.")
+    header_text = graphene.String(description="What stands above its pages: it keeps nothing of the kind yet.")
+    domain = graphene.Field(Domain, required=True, description="The address that was asked.")
+    default_country = graphene.Field(CountryDisplay, description="The country assumed of a shopper.")
+    default_weight_unit = graphene.Field(WeightUnitsEnum, description="The unit that weights are told in.")
+    channel_currencies = graphene.List(
+        graphene.NonNull(graphene.String),
+        required=True,
+        description="The currencies of its active channels; needs a staff member or an app.",
+    )
+    version = graphene.String(required=True, description="The dialect's version; needs a staff member or an app.")
+    schema_version = graphene.String(required=True, description="The version of the dialect's schema.")
     countries = graphene.List(
         graphene.NonNull(CountryDisplay), required=True, description="The countries that its active channels serve."
     )
     languages = graphene.List(
         graphene.NonNull(LanguageDisplay), required=True, description="The languages of its active channels."
     )
+
+    @batch
+    def resolve_id(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[str]:
+        return [to_global_id("Shop", row.id) for row in rows]
+
+    @batch
+    def resolve_description(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[None]:
+        return [None for _ in rows]
+
+    resolve_header_text = resolve_description
+
+    @batch
+    def resolve_default_weight_unit(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[str]:
+        return ["kg" for _ in rows]
+
+    @batch
+    def resolve_channel_currencies(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[list[str]]:
+        info.context.require("AUTHENTICATED_APP", "AUTHENTICATED_STAFF_USER")
+        return [row.currencies for row in rows]
+
+    @batch
+    def resolve_version(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[str]:
+        info.context.require("AUTHENTICATED_APP", "AUTHENTICATED_STAFF_USER")
+        return [dialect.VERSION for _ in rows]
+
+    @batch
+    def resolve_schema_version(rows: Sequence[ShopRow], info: Info[ShopContext]) -> list[str]:
+        return [dialect.SCHEMA_VERSION for _ in rows]
 
 
 def display_country(code: str) -> Country:

@@ -215,7 +215,8 @@ def answers(shops, clients):
 
 
 def _keys(rows: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
-    return {kind: rows[table][0]["id"] for table, kind in TYPES.items()}
+    keys = {kind: rows[table][0]["id"] for table, kind in TYPES.items()}
+    return {**keys, "ProductImage": keys["ProductMedia"]}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
