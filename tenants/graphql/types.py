@@ -129,9 +129,7 @@ class Domain(graphene.ObjectType):
     class Meta:
         possible_types = (DomainRow,)
 
-    host = graphene.String(
-        required=True, description="The host that was asked, with a port of its own."
-    )
+    host = graphene.String(required=True, description="The host that was asked, with a port of its own.")
     ssl_enabled = graphene.Boolean(required=True, description="Whether it was asked by https.")
     url = graphene.String(required=True, description="What absolute addresses start with.")
 
