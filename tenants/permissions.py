@@ -22,6 +22,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "catalog.warehouse",
         "catalog.warehousechannel",
         "catalog.stock",
+        "catalog.import",
+        "catalog.export",
     ),
     "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES": (
         "catalog.producttype",

@@ -3,6 +3,7 @@
 from catalog.admin.attributes import AttributeAdmin, AttributeValueAdmin, ProductTypeAdmin
 from catalog.admin.channels import follow
 from catalog.admin.groups import CategoryAdmin, CollectionAdmin, CollectionProductAdmin
+from catalog.admin.imports import ExportAdmin, ImportAdmin
 from catalog.admin.menus import MenuAdmin, MenuItemAdmin
 from catalog.admin.pages import PageAdmin, PageTypeAdmin
 from catalog.admin.products import ProductAdmin, VariantAdmin
@@ -15,6 +16,8 @@ __all__ = [
     "CategoryAdmin",
     "CollectionAdmin",
     "CollectionProductAdmin",
+    "ExportAdmin",
+    "ImportAdmin",
     "MenuAdmin",
     "MenuItemAdmin",
     "PageAdmin",
