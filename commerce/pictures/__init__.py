@@ -21,9 +21,10 @@ from commerce.errors import DomainError
 MOST_BYTES = 25 * 1024 * 1024
 MOST_PIXELS = 50_000_000
 MOST_SIDE = 30_000
-# Of the child: bytes of address space, and seconds.
+# Of the child: bytes of address space, seconds of the processor, and further seconds until it is ended all the same.
 MEMORY = 1536 * 1024 * 1024
 SECONDS = 30
+GRACE = 5
 # Children at once in one of our processes, and seconds to wait for a place.
 AT_ONCE = 2
 PATIENCE = 15
@@ -107,7 +108,7 @@ def _run(wanted: dict[str, Any], data: bytes, name: str) -> tuple[dict[str, Any]
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=_ROOT,
-                timeout=SECONDS + 5,
+                timeout=SECONDS + GRACE,
             )
         except subprocess.TimeoutExpired:
             raise _refused(name, f"it takes more than {SECONDS} seconds to read. Save it anew, or smaller.") from None

@@ -188,8 +188,15 @@ def test_a_reader_that_takes_too_much_memory_ends_alone(monkeypatch):
 
 
 def test_a_reader_that_takes_too_long_is_ended(monkeypatch):
-    monkeypatch.setattr(pictures, "SECONDS", -4.9)
-    assert "to read" in refusal(picture(), "x.png")  # its own clock may end it before ours does
+    monkeypatch.setattr(pictures, "GRACE", 0.01 - pictures.SECONDS)
+    assert f"it takes more than {pictures.SECONDS} seconds to read" in refusal(picture(), "x.png")
+
+
+def test_a_reader_that_takes_too_much_of_the_processor_is_ended(monkeypatch):
+    monkeypatch.setattr(pictures, "SECONDS", 1)
+    monkeypatch.setattr(pictures, "GRACE", 100)  # on a busy machine a second of the processor takes long
+    with pytest.raises(PictureRefused, match="more memory or time to read than a picture may"):
+        pictures.shrink(picture("PNG", (7000, 7000)), size=6000, format="WEBP")
 
 
 def test_not_many_are_looked_at_at_once(monkeypatch):
