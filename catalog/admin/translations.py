@@ -9,9 +9,11 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model
 from django.forms.models import BaseModelFormSet, modelform_factory, modelformset_factory
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.html import format_html
 
 from catalog.admin.base import CatalogAdmin, CatalogStacked, TenantForm
+from catalog.admin.untranslated import missing_view
 from catalog.models import (
     Attribute,
     AttributeValue,
@@ -137,6 +139,11 @@ class TranslationAdmin(CatalogAdmin):
     search_fields = ("name",)
     ordering = ("-id",)
     fields = ("object_kind", "object_id", "language", *WORDS)
+
+    def get_urls(self) -> list[Any]:
+        """Return the pages of translations, and the one of what is not translated yet."""
+        view = self.admin_site.admin_view(partial(missing_view, self, KINDS))
+        return [path("missing/", view, name="catalog_translation_missing"), *super().get_urls()]
 
     @admin.display(description="words")
     def name_shown(self, translation: Translation) -> str:

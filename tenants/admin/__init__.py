@@ -3,6 +3,15 @@
 from tenants.admin.apps import AppAdmin, AppInstallationAdmin
 from tenants.admin.channels import ChannelAdmin
 from tenants.admin.jobs import JobAdmin
+from tenants.admin.languages import LanguageChainAdmin
 from tenants.admin.people import PermissionGroupAdmin, StaffAdmin
 
-__all__ = ["AppAdmin", "AppInstallationAdmin", "ChannelAdmin", "JobAdmin", "PermissionGroupAdmin", "StaffAdmin"]
+__all__ = [
+    "AppAdmin",
+    "AppInstallationAdmin",
+    "ChannelAdmin",
+    "JobAdmin",
+    "LanguageChainAdmin",
+    "PermissionGroupAdmin",
+    "StaffAdmin",
+]

@@ -21,7 +21,7 @@ from tenants.operations.apps import (
     set_app_permissions,
     update_app,
 )
-from tenants.operations.chains import clean_chain, remove_chain, set_chain
+from tenants.operations.chains import clean_chain, remove_chain, save_chain, set_chain
 from tenants.operations.installations import (
     MANIFEST_URL_CHECKS,
     ORDERED,
@@ -98,6 +98,7 @@ __all__ = [
     "revoke_storefront_token",
     "rotate_app_tokens",
     "save_app",
+    "save_chain",
     "set_allowed_targets",
     "set_app_active",
     "set_app_permissions",

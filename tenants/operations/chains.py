@@ -28,15 +28,24 @@ def set_chain(*, language: str, fallbacks: Sequence[str]) -> LanguageChain:
 
     The shop's own language ends every chain, named or not. Raises DomainError.
     """
-    language, found = clean_chain(language, fallbacks)
-    chain = LanguageChain.objects.select_for_update().filter(language=language).first()
-    if chain is None:
-        return LanguageChain.objects.create(language=language, fallbacks=found)
-    if chain.fallbacks != found:
-        chain.fallbacks = found
-        chain.save(update_fields=["fallbacks", "updated_at"])
-        chain.refresh_from_db()
+    cleaned, found = clean_chain(language, fallbacks)
+    chain = LanguageChain.objects.select_for_update().filter(language=cleaned).first()
+    if chain is not None and chain.fallbacks == found:
+        return chain
+    chain = chain or LanguageChain(language=cleaned)
+    chain.fallbacks = found
+    save_chain(chain)
     return chain
+
+
+def save_chain(chain: LanguageChain) -> None:
+    """Insert or update a chain; raise DomainError for what `clean_chain` refuses and for a second one of a language."""
+    chain.language, chain.fallbacks = clean_chain(chain.language, chain.fallbacks)
+    others = LanguageChain.objects.exclude(id=chain.id)
+    if others.filter(language=chain.language).exists():
+        raise DomainError(f"There is a chain for {chain.language}: change that one.", code="UNIQUE", field="language")
+    chain.save(force_insert=chain._state.adding)
+    chain.refresh_from_db(fields=["version", "updated_at"])
 
 
 def remove_chain(*, language: str) -> None:

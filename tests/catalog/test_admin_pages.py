@@ -47,7 +47,7 @@ def test_nothing_but_tenants_models_is_registered():
         *("attribute", "attributevalue", "category", "collection", "collectionproduct", "menu", "menuitem", "page"),
         *("pagetype", "product", "producttype"),
         *("stock", "translation", "variant", "warehouse", "job", "app", "appinstallation", "channel"),
-        *("permissiongroup", "user", "delivery", "webhook"),
+        *("languagechain", "permissiongroup", "user", "delivery", "webhook"),
     ] == NAMES
 
 
@@ -139,8 +139,8 @@ TYPES = {"attribute", "attributevalue", "producttype"}
         ([], set(), set()),
         (["MANAGE_PRODUCTS"], PRODUCTS, TYPES | {"job", "page"}),
         (["MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES"], TYPES, set()),
-        (["MANAGE_TRANSLATIONS"], {"translation"}, set()),
-        (["MANAGE_CHANNELS"], {"channel"}, set()),
+        (["MANAGE_TRANSLATIONS"], {"languagechain", "translation"}, set()),
+        (["MANAGE_CHANNELS"], {"channel", "languagechain"}, set()),
         (["MANAGE_STAFF"], {"permissiongroup", "user"}, set()),
         (["MANAGE_ORDERS"], set(), set()),
     ],
