@@ -58,6 +58,17 @@ def status_of(one: Import | Export) -> Status:
     return Status(job.status)
 
 
+def progress_of(one: Import | Export) -> tuple[int, int | None]:
+    """Return how many rows or lines are done, and of how many (None: not known yet): by the books where there are any.
+
+    A job tells less, as one that is asked to stop ends with its last step undone, and the next one begins at nothing.
+    """
+    run = one.run if isinstance(one, Import) else None
+    if run is not None:
+        return run.position, run.total
+    return (one.job.done, one.job.total) if one.job else (0, None)
+
+
 def error_of(one: Import | Export) -> str:
     """Return why its job failed, "" where it did not."""
     return re.sub(r"^\w+: ", "", one.job.error) if one.job else ""

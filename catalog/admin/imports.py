@@ -135,12 +135,12 @@ class TransferAdmin(Buttons, TenantAdmin):
 
     @admin.display(description="progress")
     def progress(self, one: Any) -> SafeString | str:
-        job = one.job
-        if job is None or not job.total:
+        done, total = transfers.progress_of(one)
+        if not total:
             return "-"
-        percent = min(100, 100 * job.done // job.total)
+        percent = min(100, 100 * done // total)
         bar = '<progress max="100" value="{}"></progress> {}% ({} of {})'
-        return format_html(bar, percent, percent, f"{job.done:,}", f"{job.total:,}")
+        return format_html(bar, percent, percent, f"{done:,}", f"{total:,}")
 
     @admin.display(description="file")
     def about_file(self, one: Any) -> str:
@@ -157,6 +157,21 @@ class TransferAdmin(Buttons, TenantAdmin):
     @admin.display(description="notes")
     def notes_shown(self, one: Any) -> SafeString | str:
         return format_html_join("", "<div>{}</div>", ((note,) for note in one.notes)) or "-"
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show the form, which has one button."""
+        context = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
+        found: HttpResponse = super().add_view(request, form_url, context)
+        return found
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """Lead to the page of what was started."""
+        self.message_user(request, "It is started: this page shows how far it is.")
+        return self._to_page(obj)
+
+    def _to_page(self, obj: Any) -> HttpResponse:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return HttpResponseRedirect(reverse(name, args=[obj.pk]))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -212,9 +227,7 @@ class TransferAdmin(Buttons, TenantAdmin):
             )
         except DomainError as error:
             self.message_user(request, error.message, "ERROR")
-            return HttpResponseRedirect(
-                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[one.pk])
-            )
+            return self._to_page(one)
         answer = HttpResponseRedirect(found.url)
         answer["Cache-Control"] = "no-store"
         return answer

@@ -381,6 +381,7 @@ class Exports(_Transfers):
 
 def _shared(one: Import | Export) -> dict[str, Any]:
     job, status = one.job, transfers.status_of(one)
+    done, total = transfers.progress_of(one)
     return {
         "id": one.id,
         "format": one.format,
@@ -388,8 +389,8 @@ def _shared(one: Import | Export) -> dict[str, Any]:
         "channel": one.channel,
         "status": str(status),
         "is_stopping": transfers.is_stopping(one),
-        "done": job.done if job else 0,
-        "total": job.total if job else None,
+        "done": done,
+        "total": total,
         "size": one.size,
         "error": transfers.error_of(one),
         "notes": one.notes,
