@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.text import slugify
 
 from catalog.models import Attribute
+from catalog.rich_text import clean_editorjs
 from commerce.errors import DomainError
 
 InputType = Attribute.InputType
@@ -125,7 +126,7 @@ def _rich_text(raw: Any) -> ValueColumns:
         document = json.loads(raw) if isinstance(raw, str) else raw
     except json.JSONDecodeError:
         document = editorjs(raw)
-    check_editorjs(document)
+    document = clean_editorjs(document)
     canonical = json.dumps(document, sort_keys=True)
     return ValueColumns(slug=_digest(canonical, 20), name=plain_words(document)[:100], rich_text=document)
 
@@ -138,18 +139,6 @@ def editorjs(text: str) -> dict[str, Any]:
         "blocks": [{"type": "paragraph", "data": {"text": part}} for part in paragraphs if part],
         "version": "2.24.3",
     }
-
-
-def check_editorjs(document: Any) -> None:
-    """Raise DomainError unless this is an EditorJS document: `blocks`, each with a `type` and its `data`."""
-    blocks = document.get("blocks") if isinstance(document, dict) else None
-    if not isinstance(blocks, list) or not all(
-        isinstance(block, dict) and isinstance(block.get("type"), str) and isinstance(block.get("data"), dict)
-        for block in blocks
-    ):
-        raise DomainError("Rich text is EditorJS JSON: a list of blocks, each with type and data.", field="value")
-    if "\\u0000" in json.dumps(document):
-        raise DomainError("The character NUL cannot be stored.", field="value")
 
 
 def plain_words(document: dict[str, Any]) -> str:

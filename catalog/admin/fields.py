@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 
 from catalog.operations import stored_name
-from catalog.values import check_editorjs, editorjs
+from catalog.rich_text import clean_editorjs
+from catalog.values import editorjs
 from commerce import pictures
 from commerce.errors import DomainError
 from commerce.money import currency_digits
@@ -56,10 +57,9 @@ class RichTextField(forms.CharField):
 
 def _checked_document(document: dict[str, Any]) -> dict[str, Any]:
     try:
-        check_editorjs(document)
+        return clean_editorjs(document)
     except DomainError as error:
         raise ValidationError(error.message) from error
-    return document
 
 
 class MoneyField(forms.DecimalField):

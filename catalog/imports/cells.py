@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from catalog.rich_text import clean_editorjs
 from catalog.values import editorjs
 from commerce.errors import DomainError
 from commerce.money import MAX_MINOR, to_minor
@@ -240,16 +241,7 @@ def document_of(value: Any) -> dict[str, Any] | None:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise DomainError(f"The text is no EditorJS document: {error}.") from error
-    blocks = value.get("blocks") if isinstance(value, dict) else None
-    if not isinstance(blocks, list) or not all(_is_block(block) for block in blocks):
-        raise DomainError("An EditorJS document is an object with a list of blocks, each with its type and data.")
-    if b"\\u0000" in orjson.dumps(value):
-        raise DomainError("The text holds a NUL character.")
-    return dict(value)
-
-
-def _is_block(block: Any) -> bool:
-    return isinstance(block, dict) and isinstance(block.get("type"), str) and isinstance(block.get("data"), dict)
+    return clean_editorjs(value)
 
 
 def _decimal(value: Any, decimal: str) -> Decimal | None:

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from catalog import operations
-from catalog.values import check_editorjs
+from catalog.rich_text import clean_editorjs
 from commerce.errors import DomainError
 from commerce.rest.changes import Change, sound
 from commerce.rest.resources import Resource
@@ -184,7 +184,7 @@ class RichText(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            check_editorjs(data)
+            cleaned = clean_editorjs(data)
         except DomainError as error:
             raise ValidationError(error.message) from error
-        return super().to_internal_value(data)
+        return super().to_internal_value(cleaned)

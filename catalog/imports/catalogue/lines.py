@@ -12,6 +12,7 @@ from catalog.exports.shapes import Shape
 from catalog.models import AttributeValue
 from catalog.operations.checks import COLUMNS
 from catalog.operations.checks import check as check_row
+from catalog.rich_text import clean_editorjs
 from commerce.errors import DomainError
 from tenants.operations import clean_language
 
@@ -118,6 +119,8 @@ def _check(model: type[models.Model], values: dict[str, Any], place: str) -> Non
     for name in ("description", "content", "rich_text", "address"):
         if not isinstance(values.get(name), dict | None):
             raise Refused(place + name, "is no object in braces.")
+        if values.get(name) and name != "address":
+            values[name] = _cleaned(values[name], place + name)
     if values.get("slug") == "" or (values.get("name") == "" and _is_named(model)):
         raise Refused(f"{place}{'slug' if values.get('slug') == '' else 'name'}", "is empty.")
     try:
@@ -127,6 +130,13 @@ def _check(model: type[models.Model], values: dict[str, Any], place: str) -> Non
             check_row(model(**values))
     except DomainError as error:
         raise Refused(place + (error.field or ""), error.message) from error
+
+
+def _cleaned(document: dict[str, Any], place: str) -> dict[str, Any]:
+    try:
+        return clean_editorjs(document)
+    except DomainError as error:
+        raise Refused(place, error.message) from error
 
 
 def _is_named(model: Any) -> bool:
