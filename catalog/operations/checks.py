@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import models
 
-from catalog.models import Attribute, AttributeValue, PageTypeAttribute, ProductTypeAttribute
+from catalog.models import Attribute, AttributeValue, Media, MenuItem, PageTypeAttribute, ProductTypeAttribute
+from catalog.rich_text import INVALID_URL, SCHEMES, clean_url
 from commerce.errors import DomainError
 
 # Input type → the column that a value of it has. Those not named here have their name alone.
@@ -32,6 +33,9 @@ def check(instance: models.Model) -> None:
         _check_value(instance)
     elif isinstance(instance, ProductTypeAttribute | PageTypeAttribute):
         _check_kind(instance)
+    elif isinstance(instance, MenuItem | Media) and clean_url(instance.url) == INVALID_URL:
+        schemes = ", ".join(sorted(SCHEMES))
+        raise DomainError(f"An address is a path, or begins with one of {schemes}.", field="url")
 
 
 def _check_column(field: Any, value: Any) -> None:

@@ -117,6 +117,17 @@ def test_values_the_admin_and_imports_are_doors():
         cells.document_of({"blocks": 1})
 
 
+@pytest.mark.parametrize("url", ["javascript:steal()", " JAVA\tscript:steal()", "data:text/html,x"])
+def test_a_link_of_a_menu_runs_nothing(tenant, url):
+    office = Office(tenant, make_key(tenant))
+    with tenant_scope(tenant.id):
+        item = make.make_menu_item(make.make_menu(), "Home", url="/home")
+    told = office("PATCH", f"menu-items/{item.id}", {"url": url}, If_Match="*")
+    assert (told.status_code, told.data["errors"][0]["field"]) == (422, "url")
+    told = office("PATCH", f"menu-items/{item.id}", {"url": "https://a.example/?a=b"}, If_Match="*")
+    assert (told.status_code, told.data["url"]) == (200, "https://a.example/?a=b")
+
+
 def test_the_back_office_is_a_door(tenant, graphql):
     office = Office(tenant, make_key(tenant))
     with tenant_scope(tenant.id):
