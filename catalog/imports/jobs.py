@@ -71,6 +71,8 @@ def create_import(
     """
     if format not in FORMATS:
         raise MappingError(f"{format[:50]!r} is none of {', '.join(FORMATS)}.", field="format")
+    if format == Import.Format.CATALOGUE and channel:
+        raise MappingError("A whole catalogue has all channels: leave `channel` out.", field="channel")
     _check_mapping(format, mapping, file_name)
     id_, name = new_id(), clean_file_name(file_name)
     with tenant_scope(tenant_id):
