@@ -13,7 +13,7 @@ from django.test import Client
 
 from tests.factories.tenants import open_shop
 
-pytest_plugins = ["tests.graphql.differential", "tests.s3", "tests.stacks"]
+pytest_plugins = ["tests.apps", "tests.graphql.differential", "tests.s3", "tests.stacks"]
 NEEDED = ("DATABASE_URL", "REPLICA_URL", "DATABASE_OWNER_URL", "DATABASE_PLATFORM_URL", "DATABASE_RELAY_URL")
 NOT_COUNTED = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SET|SELECT set_config)\b", re.IGNORECASE)
 

@@ -1,8 +1,5 @@
 """A server that speaks S3, and the ways in which files of tenants are kept."""
 
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,29 +9,19 @@ import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
 
+from tests import moto
 from tests.factories.tenants import Shop
-from tests.outbox.conftest import wait_until
+from tests.moto import REGION
 
-REGION = "eu-central-1"
-KEYS = {"access_key": "someone", "secret_key": "a-secret-of-tests"}
+KEYS = {"access_key": "someone", "secret_key": moto.SECRET}
 WAYS = ("folder", "public bucket", "private bucket")
 
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
     """Return the address of a server that speaks S3."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("s3") / "log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=file, stderr=file
-        )
-    wait_until(lambda: "Running on" in log.read_text(), what="the S3 server")
-    yield f"http://127.0.0.1:{port}"
-    server.kill()
-    server.wait()
+    with moto.running(tmp_path_factory.mktemp("s3")) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

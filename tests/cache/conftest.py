@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -21,13 +20,7 @@ from commerce.db.scope import Scope, open_scope, tenant_scope
 from commerce.db.topics import changed, on_changes, remove_handler
 from commerce.stack import binaries
 from tests.factories.catalog import make_category
-
-
-def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.02)
+from tests.outbox.conftest import wait_until
 
 
 @pytest.fixture(autouse=True, scope="session")

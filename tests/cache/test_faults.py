@@ -15,7 +15,8 @@ from commerce.db.scope import tenant_scope
 from commerce.outbox import debts as owing
 from commerce.outbox.registry import Subscriptions
 from commerce.outbox.relay import Options, Relay
-from tests.cache.conftest import debts, finish_events, make_row, read, versions_key, wait_until, write
+from tests.cache.conftest import debts, finish_events, make_row, read, versions_key, write
+from tests.outbox.conftest import wait_until
 
 # What a hundred requests may lose to a Redis that is left alone: less than a timeout each.
 BOUND = 20 * clients.TIMEOUT

@@ -22,9 +22,9 @@ from tests.cache.conftest import (
     marks_key,
     read,
     versions_key,
-    wait_until,
     write,
 )
+from tests.outbox.conftest import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 

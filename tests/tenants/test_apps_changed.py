@@ -1,7 +1,6 @@
 """Apps changed at the GraphQL door: names, rights, what they keep, and installations that failed."""
 
 import json
-from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -13,7 +12,7 @@ from commerce.webhooks import installing
 from commerce.webhooks.operations import Wanted, create_webhook
 from tenants import operations
 from tenants.models import App, AppInstallation
-from tests.factories.tenants import make_app
+from tests.apps import open_app
 from tests.webhooks.fake_app import FakeApp
 
 UPDATE = """mutation($id: ID!, $input: AppInput!) { appUpdate(id: $id, input: $input) {
@@ -32,28 +31,13 @@ def change(name, argument="input"):
 
 
 @pytest.fixture
-def ask(client_for):
-    def post(shop, token, query, **variables):
-        client = client_for(shop, **({"authorization": f"Bearer {token}"} if token else {}))
-        return client.post("/graphql/", {"query": query, "variables": variables}, "application/json").json()
-
-    return post
-
-
-def _app(shop, *permissions, name):
-    with tenant_scope(shop.id):
-        made = make_app(*permissions, name=name)
-    return SimpleNamespace(id=made.token.app_id, key=to_global_id("App", made.token.app_id), token=made.text)
-
-
-@pytest.fixture
 def stock(tenant):
-    return _app(tenant, "MANAGE_PRODUCTS", name="Stock")
+    return open_app(tenant, "MANAGE_PRODUCTS", name="Stock")
 
 
 @pytest.fixture
 def manager(tenant):
-    return _app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", name="Manager")
+    return open_app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", name="Manager")
 
 
 def events_of(shop) -> list[Event]:
@@ -126,9 +110,9 @@ def test_an_app_keeps_its_settings_privately(ask, tenant, stock):
 
 @pytest.mark.parametrize("name", ["updateMetadata", "updatePrivateMetadata"])
 def test_nobody_changes_what_others_keep(ask, tenant, other_tenant, stock, name):
-    other = _app(tenant, "MANAGE_PRODUCTS", name="Other")
-    theirs = _app(other_tenant, name="Theirs")
-    weaker = _app(tenant, "MANAGE_APPS", name="Weaker")
+    other = open_app(tenant, "MANAGE_PRODUCTS", name="Other")
+    theirs = open_app(other_tenant, name="Theirs")
+    weaker = open_app(tenant, "MANAGE_APPS", name="Weaker")
     given = [{"key": "a", "value": "1"}]
     for token in ("", other.token):
         answer = ask(tenant, token, change(name), id=stock.key, given=given)

@@ -1,7 +1,6 @@
 """A real receiver, a relay and deliverers of the tests' own; nothing else works on deliveries meanwhile."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -110,10 +109,3 @@ def make_due(shop) -> None:
 
 def versions(received: Iterable) -> list[int]:
     return [one.json["object"]["version"] for one in received]
-
-
-def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.02)

@@ -17,6 +17,7 @@ from commerce.webhooks.claims import Health, Limits
 from commerce.webhooks.models import Attempt, Delivery
 from commerce.webhooks.signing import sign_with_secret
 from tenants import operations as tenant_operations
+from tests.outbox.conftest import wait_until
 from tests.webhooks.conftest import (
     changed,
     deliverer,
@@ -26,7 +27,6 @@ from tests.webhooks.conftest import (
     publish,
     subscribe,
     versions,
-    wait_until,
 )
 
 LEASE = timedelta(seconds=60)

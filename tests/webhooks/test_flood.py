@@ -8,7 +8,8 @@ import time
 import pytest
 from django.db import connections
 
-from tests.webhooks.conftest import changed, deliverer, publish, subscribe, wait_until
+from tests.outbox.conftest import wait_until
+from tests.webhooks.conftest import changed, deliverer, publish, subscribe
 
 FLOOD = int(os.environ.get("WEBHOOKS_FLOOD", "0"))
 

@@ -1,7 +1,6 @@
 """Webhooks at the GraphQL door: apps their own, and who manages apps those of apps that may do no more."""
 
 import json
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from commerce.webhooks.models import Delivery, Webhook
-from tests.factories.tenants import make_app
+from tests.apps import open_app
 from tests.webhooks.conftest import changed, deliverer, deliveries, get_webhook, publish, subscribe
 
 CREATE = """mutation($input: WebhookCreateInput!) { webhookCreate(input: $input) {
@@ -30,30 +29,13 @@ DENIED = "To access this path, you need one of the following permissions: MANAGE
 
 
 @pytest.fixture
-def ask(client_for):
-    """Return a function that asks a shop's door with a token, and returns the parsed answer."""
-
-    def post(shop, token, query, **variables):
-        client = client_for(shop, **({"authorization": f"Bearer {token}"} if token else {}))
-        return client.post("/graphql/", {"query": query, "variables": variables}, "application/json").json()
-
-    return post
-
-
-def _app(shop, *permissions, name):
-    with tenant_scope(shop.id):
-        made = make_app(*permissions, name=name)
-    return SimpleNamespace(id=made.token.app_id, key=to_global_id("App", made.token.app_id), token=made.text)
-
-
-@pytest.fixture
 def stock(tenant):
-    return _app(tenant, "MANAGE_PRODUCTS", "HANDLE_TAXES", name="Stock")
+    return open_app(tenant, "MANAGE_PRODUCTS", "HANDLE_TAXES", name="Stock")
 
 
 @pytest.fixture
 def manager(tenant):
-    return _app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", "HANDLE_TAXES", name="Manager")
+    return open_app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", "HANDLE_TAXES", name="Manager")
 
 
 def inputs(**more):
@@ -170,7 +152,7 @@ def test_a_webhook_is_deleted_with_what_waits_for_it(ask, tenant, stock, relay):
 
 
 def test_nobody_changes_webhooks_of_others(ask, tenant, stock):
-    other = _app(tenant, "MANAGE_PRODUCTS", name="Other")
+    other = open_app(tenant, "MANAGE_PRODUCTS", name="Other")
     webhook = subscribe(tenant, "https://a.example/", app_id=stock.id)
     attempts = [
         (CREATE, {"input": inputs(app=stock.key)}),
@@ -188,8 +170,8 @@ def test_nobody_changes_webhooks_of_others(ask, tenant, stock):
 
 
 def test_who_may_less_than_an_app_changes_none_of_its_webhooks_and_sees_no_headers(ask, tenant):
-    payments = _app(tenant, "MANAGE_PRODUCTS", "HANDLE_PAYMENTS", name="Payments")
-    manager = _app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", name="Manager")
+    payments = open_app(tenant, "MANAGE_PRODUCTS", "HANDLE_PAYMENTS", name="Payments")
+    manager = open_app(tenant, "MANAGE_APPS", "MANAGE_PRODUCTS", name="Manager")
     webhook = subscribe(tenant, "https://a.example/", app_id=payments.id, custom_headers={"Authorization": "Bearer s"})
     refused = ask(tenant, manager.token, UPDATE, id=key(webhook), input={"targetUrl": "https://evil.example/"})
     assert refused["data"]["webhookUpdate"]["errors"][0]["message"] == "Payments has permissions that you do not have."

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.webhooks.conftest import PROJECT, changed, deliveries, publish, subscribe, versions, wait_until
+from tests.outbox.conftest import wait_until
+from tests.webhooks.conftest import PROJECT, changed, deliveries, publish, subscribe, versions
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """SQS as the broker: the same workers and commands, over its own protocol."""
 
-import socket
-import subprocess
-import sys
 from io import StringIO
 from uuid import uuid4
 
@@ -12,29 +9,17 @@ from django.core.management import CommandError, call_command
 
 from commerce import celery
 from commerce.jobs import broker as brokers
-from tests.outbox.conftest import wait_until
+from tests import moto
+from tests.moto import REGION, SECRET
 from tests.workers.conftest import sending_to, until
 from tests.workers.probe import tasks
-
-REGION = "eu-central-1"
-SECRET = "a-secret-of-tests"
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
     """Run a server that speaks SQS."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("sqs") / "log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=file, stderr=file
-        )
-    wait_until(lambda: "Running on" in log.read_text(), what="the SQS server")
-    yield port
-    server.kill()
-    server.wait()
+    with moto.running(tmp_path_factory.mktemp("sqs")) as port:
+        yield port
 
 
 @pytest.fixture
