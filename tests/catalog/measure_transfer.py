@@ -1,12 +1,14 @@
 """How fast whole catalogues come in and go out, on the stack of COMMERCE_ENV_FILE.
 
-    python -m tests.catalog.measure_transfer 20000 200000
+    python -m tests.catalog.measure_transfer [--shopify] 20000 200000
 
-opens a shop for each number of products, imports a generated file of them, and exports it again. While it imports, it
+opens a shop for each number of products, imports a generated file of them (a whole catalogue's, or Shopify's CSV, which
+goes by a mapping), and exports it again. While it imports, it
 tells for each twentieth what a row took: time of the clock, which others on the machine lengthen, and CPU of this
 process and of PostgreSQL's for it, which they do not.
 """
 
+import csv
 import json
 import os
 import sys
@@ -68,6 +70,29 @@ def _product(n: int):
     }
 
 
+def write_csv(path: Path, products: int) -> None:
+    """Write Shopify's CSV of so many products of two variants each."""
+    columns = ["Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags"]
+    columns += ["Option1 Name", "Option1 Value", "Variant SKU", "Variant Inventory Tracker", "Variant Inventory Qty"]
+    columns += ["Variant Price", "Image Src"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        for n in range(products):
+            line = _product(n)
+            text = line["description"]["blocks"][0]["data"]["text"]
+            kind, category = n % KINDS, n % CATEGORIES
+            own = {"Title": line["name"], "Body (HTML)": f"<p>{text}</p>", "Vendor": f"Vendor {n % 40}"}
+            own |= {"Product Category": f"Category {category // 10} > Category {category}", "Type": f"Kind {kind}"}
+            own |= {"Tags": f"tag{n % 30}, tag{n % 7}", "Image Src": line["media"][0]["url"]}
+            for variant in line["variants"]:
+                option = {"Option1 Name": "Colour", "Option1 Value": variant["values"][0][1]}
+                stock = {"Variant Inventory Tracker": "shopify", "Variant Inventory Qty": n % 20}
+                offer = {"Variant SKU": variant["sku"], "Variant Price": f"{1 + n % 90}.50", **stock, **option}
+                writer.writerow({"Handle": line["slug"], **own, **offer})
+                own = {}
+
+
 class Meter:
     """Watches an import: what each part of it took."""
 
@@ -102,27 +127,32 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(products: int) -> None:
+def measure(products: int, *, is_csv: bool) -> None:
     """Import and export so many products, and print what it took."""
     from django.core.management import call_command
     from django.utils import timezone
 
-    from catalog.imports import import_catalogue
+    from catalog.imports import Options, import_catalogue, import_products, load_mapping, ready_mapping
     from tests.factories.tenants import open_shop
 
     shop = open_shop(currency="EUR")
     with tempfile.TemporaryDirectory() as folder:
-        path, out = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
-        write_file(path, products)
+        path, out = (Path(folder) / (f"{name}.csv" if is_csv else f"{name}.jsonl") for name in ("in", "out"))
+        (write_csv if is_csv else write_file)(path, products)
         tell(f"{products:,} products into {shop.slug}")
         started = time.monotonic()
-        done = import_catalogue(tenant_id=shop.id, path=path, observer=Meter(20), clock=timezone.now).progress
+        own = {"tenant_id": shop.id, "path": path, "observer": Meter(20), "clock": timezone.now}
+        if is_csv:
+            mapping = load_mapping(ready_mapping(Path("shopify")), path)
+            done = import_products(**own, mapping=mapping, options=Options()).progress
+        else:
+            done = import_catalogue(**own).progress
         tell(f"{done.position:,} rows, {done.position / (time.monotonic() - started):,.0f} rows/s")
-        call_command("export_catalogue", out, tenant=shop.slug)
+        call_command("export_catalogue", out, tenant=shop.slug, format="shopify" if is_csv else "catalogue")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
-    for number in map(int, sys.argv[1:]):
-        measure(number)
+    for number in map(int, (word for word in sys.argv[1:] if word.isdecimal())):
+        measure(number, is_csv="--shopify" in sys.argv)
