@@ -5,7 +5,11 @@ from typing import Any
 
 import graphene
 
-from catalog.graphql.inputs import AttributeChoicesSortingInput, AttributeValueFilterInput, AttributeValueWhereInput
+from catalog.graphql.inputs.content import (
+    AttributeChoicesSortingInput,
+    AttributeValueFilterInput,
+    AttributeValueWhereInput,
+)
 from catalog.graphql.loading import rich_text
 from catalog.graphql.media import File, StoredFile, file_url
 from catalog.graphql.plain_filters import CHOICE_FILTER, CHOICE_WHERE, either, order_of, read_filter, read_where

@@ -8,7 +8,7 @@ import graphene
 from catalog.graphql import plain_filters
 from catalog.graphql.attributes import Attribute
 from catalog.graphql.groups import empty_page
-from catalog.graphql.inputs import (
+from catalog.graphql.inputs.content import (
     AttributeFilterInput,
     AttributeSortingInput,
     AttributeWhereInput,

@@ -6,7 +6,7 @@ from typing import Any
 
 import graphene
 
-from catalog.graphql.inputs import ProductFilterInput, ProductOrder, ProductWhereInput
+from catalog.graphql.inputs.products import ProductFilterInput, ProductOrder, ProductWhereInput
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.loading import load_categories, rich_text
 from catalog.graphql.media import Image, Picture, picture, sized

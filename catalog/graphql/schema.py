@@ -10,20 +10,20 @@ from catalog.graphql import metadata, plain_filters
 from catalog.graphql.assigned import ASSIGNED_TYPES
 from catalog.graphql.content import ContentQuery
 from catalog.graphql.groups import ORDERED_BY, Category, Collection, empty_page, products_field
-from catalog.graphql.inputs import (
+from catalog.graphql.inputs.groups import (
     CategoryFilterInput,
     CategorySortingInput,
     CategoryWhereInput,
     CollectionFilterInput,
     CollectionSortingInput,
     CollectionWhereInput,
-    IntFilterInput,
-    PriceFilterInput,
+)
+from catalog.graphql.inputs.products import (
     ProductVariantFilterInput,
     ProductVariantSortingInput,
     ProductVariantWhereInput,
-    UUIDFilterInput,
 )
+from catalog.graphql.inputs.values import IntFilterInput, PriceFilterInput, UUIDFilterInput
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
 from catalog.graphql.plain_filters import either, order_of, read_filter, read_where
