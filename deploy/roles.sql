@@ -34,6 +34,8 @@ ALTER ROLE commerce_app SET timezone = 'UTC';
 ALTER ROLE commerce_app SET statement_timeout = '30s';
 ALTER ROLE commerce_app SET lock_timeout = '5s';
 ALTER ROLE commerce_app SET idle_in_transaction_session_timeout = '60s';
+-- Requests are many and short: starting a parallel worker takes longer than what they read.
+ALTER ROLE commerce_app SET max_parallel_workers_per_gather = 0;
 ALTER ROLE commerce_relay SET timezone = 'UTC';
 ALTER ROLE commerce_relay SET statement_timeout = '30s';
 ALTER ROLE commerce_relay SET lock_timeout = '5s';

@@ -34,6 +34,7 @@ class Product(WithMetadata, TenantModel):
             models.Index(fields=["tenant_id", "updated_at", "id"], name="product_modified"),
             models.Index(fields=["tenant_id", "product_type", "slug"], name="product_of_type"),
             models.Index(fields=["tenant_id", "name", "id"], name="product_name"),
+            models.Index(fields=["tenant_id", "id"], name="product_with_metadata", condition=~models.Q(metadata={})),
         ]
 
     def __str__(self) -> str:

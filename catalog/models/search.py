@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -31,16 +33,26 @@ class SearchDocument(TenantRow):
         indexes = [GinIndex(fields=["words"], name="search_words", fastupdate=False)]
 
 
-class SearchWord(TenantRow):
-    """A word that documents of a language have: folded, as it is written (`shown`), and in about how many."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-    topics = Topics(Topic("search"))
+
+class SearchWord(TenantRow):
+    """A word that documents of a language have: folded, as it is written (`shown`), and in about how many.
+
+    They were counted at `counted_at`; NEVER: documents with the word were written since.
+    """
+
+    topics = Topics(Topic("search"), timeless=("counted_at",))
 
     pk = models.CompositePrimaryKey("tenant_id", "language", "word")
     language = models.CharField(max_length=20)
     word = models.CharField(max_length=64, db_collation="C")
     shown = models.CharField(max_length=64)
     documents = models.IntegerField(default=1)
+    counted_at = models.DateTimeField(default=NEVER, db_default=NEVER)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id", "counted_at", "language"], name="search_word_counted")]
 
 
 class SearchTypo(TenantRow):

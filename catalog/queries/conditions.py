@@ -5,12 +5,12 @@ selects the ids of all products that meet the condition: a list whose condition 
 from there instead of along its order. Both take the same parameters.
 
 `narrows`: the condition is on the listing row alone and may hold for few. `searches`: finding the members
-takes a while, so that it is done once.
+takes a while, so that it is done once. `either`: of these at least one must hold.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -30,6 +30,7 @@ class Condition:
     members: str | None = None
     narrows: bool = False
     searches: bool = False
+    either: tuple["Condition", ...] = ()
 
     def bind(self, currency: str) -> "Condition":
         """Return the condition for a channel of this currency."""
@@ -50,28 +51,39 @@ class PriceWithin:
 
     def bind(self, currency: str) -> Condition:
         """Return the condition in minor units of a currency."""
-        return _joined(" AND ", "true", self.bound(currency))
+        parts = self.bound(currency)
+        return replace(_joined(" AND ", "true", parts), narrows=bool(parts) and all(part.narrows for part in parts))
 
     def bound(self, currency: str) -> list[Condition]:
         """Return the conditions that it comes to in minor units of a currency."""
         scale = currency_digits(currency)
         if self.amounts is not None:
             exact = [amount.scaleb(scale) for amount in self.amounts]
-            return [self._one_of([int(a) for a in exact if a == a.to_integral_value() and abs(a) <= MAX_MINOR])]
+            return self._one_of([int(a) for a in exact if a == a.to_integral_value() and abs(a) <= MAX_MINOR])
         least = None if self.least is None else _minor(self.least.scaleb(scale), ROUND_CEILING)
         most = None if self.most is None else _minor(self.most.scaleb(scale), ROUND_FLOOR)
-        low, high = ("l.price_min", "l.price_min") if self.minimal else ("l.undiscounted_max", "l.undiscounted_min")
-        bounds = [(f"{low} >= %s", least), (f"{high} <= %s", most)]
-        found = [Condition(text, (value,), narrows=True) for text, value in bounds if value is not None]
+        found = _spanning(least, most, "l.price_min", "l.price_min") if self.minimal else _spanning(least, most)
         if not self.minimal and least is not None and most is not None:
             # The range of all variants' prices may span the asked one without a price in it.
             found.append(Condition(_ANY_PRICE.format("price.price BETWEEN %s AND %s"), (least, most)))
         return found
 
-    def _one_of(self, amounts: list[int]) -> Condition:
+    def _one_of(self, amounts: list[int]) -> list[Condition]:
+        if not amounts:
+            return [NEVER]
         if self.minimal:
-            return Condition("l.price_min = ANY(%s::bigint[])", (amounts,), narrows=True)
-        return Condition(_ANY_PRICE.format("price.price = ANY(%s::bigint[])"), (amounts,))
+            bounds = _spanning(min(amounts), max(amounts), "l.price_min", "l.price_min")
+            return [*bounds, Condition("l.price_min = ANY(%s::bigint[])", (amounts,), narrows=True)]
+        bounds = _spanning(min(amounts), max(amounts))
+        return [*bounds, Condition(_ANY_PRICE.format("price.price = ANY(%s::bigint[])"), (amounts,))]
+
+
+def _spanning(
+    least: int | None, most: int | None, low: str = "l.undiscounted_max", high: str = "l.undiscounted_min"
+) -> list[Condition]:
+    """Return the conditions that a product's prices reach into a range of minor units; a bound of None is open."""
+    bounds = [(f"{low} >= %s", least), (f"{high} <= %s", most)]
+    return [Condition(text, (value,), narrows=True) for text, value in bounds if value is not None]
 
 
 _ANY_PRICE = """EXISTS (
@@ -100,7 +112,8 @@ class AnyOf:
 
     def bind(self, currency: str) -> Condition:
         """Return the condition for a channel of this currency."""
-        return _joined(" OR ", "false", [part.bind(currency) for part in self.parts])
+        parts = [part.bind(currency) for part in self.parts]
+        return replace(_joined(" OR ", "false", parts), either=tuple(parts))
 
 
 Pending = Condition | PriceWithin | Every | AnyOf
@@ -108,6 +121,8 @@ ALWAYS, NEVER = Condition("true"), Condition("false")
 
 
 def _joined(word: str, empty: str, parts: Sequence[Condition]) -> Condition:
+    if len(parts) == 1:
+        return parts[0]
     text = word.join(f"({part.probe})" for part in parts) or empty
     return Condition(f"({text})", tuple(value for part in parts for value in part.params))
 
@@ -184,7 +199,8 @@ def with_slugs(slugs: Sequence[str]) -> Condition:
     own.
     """
     ids = ids_by_slug("catalog_product", "Product")
-    return _members("p.id", f"FROM catalog_product p WHERE p.id = ANY(ARRAY({ids}))", list(slugs), list(slugs))
+    probe, members = f"l.product_id = ANY(ARRAY({ids}))", f"SELECT o.id AS product_id FROM ({ids} OFFSET 0) o"
+    return Condition(probe, (list(slugs), list(slugs)), members)
 
 
 def ids_by_slug(table: str, kind: str) -> str:
@@ -198,7 +214,17 @@ def ids_by_slug(table: str, kind: str) -> str:
 
 def with_names(names: Sequence[str]) -> Condition:
     """Return the condition that the product has one of these names."""
-    return of_product("p.name = ANY(%s)", list(names))
+    return replace(of_product("p.name = ANY(%s)", list(names)), members=_along("name", "text"))
+
+
+def _along(column: str, kind: str) -> str:
+    """Return the statement of the products of which a column is one of some values.
+
+    Asked for their order, the planner takes the index that has it, whatever it takes the values for.
+    """
+    return f"""SELECT p.id AS product_id FROM unnest(%s::{kind}[]) AS k(value) CROSS JOIN LATERAL (
+    SELECT p.id FROM catalog_product p WHERE p.{column} >= k.value AND p.{column} <= k.value
+    ORDER BY p.{column} OFFSET 0) p"""
 
 
 def in_groups(ids: Sequence[UUID]) -> Condition:
@@ -213,25 +239,36 @@ def of_types(ids: Sequence[UUID]) -> Condition:
 
 def has_category(wanted: bool) -> Condition:
     """Return the condition that the product has a category, or has none."""
-    return of_product("p.category_id IS NOT NULL" if wanted else "p.category_id IS NULL")
+    if wanted:
+        return of_product("p.category_id IS NOT NULL")
+    return _members("p.id", "FROM catalog_product p WHERE p.category_id IS NULL")
 
 
 def updated_within(least: datetime | None, most: datetime | None) -> Pending:
     """Return the condition that the product was changed last in a range of time."""
-    parts = [("p.updated_at >= %s", least), ("p.updated_at <= %s", most)]
-    return Every(tuple(of_product(text, value) for text, value in parts if value is not None))
+    given = [(f"p.updated_at {sign} %s", value) for sign, value in ((">=", least), ("<=", most)) if value is not None]
+    if not given:
+        return ALWAYS
+    where = " AND ".join(text for text, _ in given)
+    exactly = of_product(where, *(value for _, value in given))
+    members = f"SELECT p.id AS product_id FROM catalog_product p WHERE {where} ORDER BY p.updated_at OFFSET 0"
+    return replace(exactly, members=members)
 
 
 def updated_at(instants: Sequence[datetime]) -> Condition:
     """Return the condition that the product was changed last at one of these instants."""
-    return of_product("p.updated_at = ANY(%s)", list(instants))
+    return replace(of_product("p.updated_at = ANY(%s)", list(instants)), members=_along("updated_at", "timestamptz"))
 
 
 def has_metadata(key: str, values: Sequence[str] | None) -> Condition:
     """Return the condition that the product has this key in its public metadata, with one of the values if given."""
+    # An index has the products that have any metadata; which ones is asked of each.
+    source = "FROM catalog_product p WHERE NOT (p.metadata = '{}'::jsonb)"
     if values is None:
-        return of_product("p.metadata ? %s", key)
-    return of_product("p.metadata ->> %s = ANY(%s)", key, list(values))
+        found = _members("p.id", f"{source} AND p.metadata ? %s", key)
+    else:
+        found = _members("p.id", f"{source} AND p.metadata ->> %s = ANY(%s)", key, list(values))
+    return replace(found, searches=True)
 
 
 def is_purchasable(wanted: bool) -> Condition:
@@ -244,15 +281,15 @@ def in_stock(wanted: bool) -> Condition:
     return Condition("l.in_stock" if wanted else "NOT l.in_stock", narrows=not wanted)
 
 
-def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int | None) -> Condition:
+def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int | None) -> Pending:
     """Return the condition that a variant has so many free pieces in all of these warehouses together."""
     held = "" if warehouses is None else " AND s.warehouse_id = ANY(%s)"
     given = [("total.free >= %s", least), ("total.free <= %s", most)]
     if warehouses is not None:
         given.append(("total.held > %s", 0))
     bounds = "".join(f" AND {text}" for text, value in given if value is not None)
-    params = [] if warehouses is None else [list(warehouses)]
-    return Condition(
+    params: list[Any] = [] if warehouses is None else [list(warehouses)]
+    exactly = Condition(
         f"""EXISTS (
   SELECT FROM catalog_variant v CROSS JOIN LATERAL (
     SELECT coalesce(sum(s.on_hand - s.reserved), 0) AS free, count(*) AS held FROM catalog_stock s
@@ -260,6 +297,16 @@ def with_stock(warehouses: Sequence[UUID] | None, least: int | None, most: int |
   WHERE v.product_id = l.product_id{bounds} OFFSET 0)""",
         (*params, *(value for _, value in given if value is not None)),
     )
+    if least is None or least <= 0:
+        return exactly
+    # Of so many warehouses one has at least its share of so many pieces.
+    share = "%s" if warehouses is not None else "greatest((SELECT count(*) FROM catalog_warehouse) * %s, 1)"
+    likely = f"""SELECT v.product_id FROM (
+    SELECT s.variant_id FROM catalog_stock s WHERE (s.on_hand - s.reserved)::bigint * {share} >= %s{held} OFFSET 0) s
+  CROSS JOIN LATERAL (SELECT v.product_id FROM catalog_variant v WHERE v.id = s.variant_id LIMIT 1) v"""
+    number = 1 if warehouses is None else max(len(set(warehouses)), 1)
+    always = f"num_nonnulls(%s::int, %s::int{', %s::uuid[]' if warehouses is not None else ''}) >= 0"
+    return Every((exactly, Condition(always, (number, least, *params), likely, searches=True)))
 
 
 _ATTRIBUTE = "ARRAY(SELECT a.id FROM catalog_attribute a WHERE a.slug = %s AND a.filterable_in_storefront)"
@@ -328,12 +375,12 @@ def referring(attribute: str, kind: str, names: Sequence[str]) -> ValueTest:
 
 def having(test: ValueTest) -> Condition:
     """Return the condition that the product, or a variant, has such a value."""
-    if not test.many:
-        members = f"SELECT x.product_id FROM {{}} x WHERE x.value_id = ANY(ARRAY({test.ids}))"
-        probe = f"EXISTS ({members} AND x.product_id = l.product_id OFFSET 0)"
-    else:
-        members = f"""SELECT x.product_id FROM ({test.ids} OFFSET 0) v
+    members = f"""SELECT x.product_id FROM ({test.ids} OFFSET 0) v
   CROSS JOIN LATERAL (SELECT x.product_id FROM {{}} x WHERE x.value_id = v.id OFFSET 0) x"""
+    if not test.many:
+        probe = f"""EXISTS (
+  SELECT FROM {{}} x WHERE x.value_id = ANY(ARRAY({test.ids})) AND x.product_id = l.product_id OFFSET 0)"""
+    else:
         probe = f"""EXISTS (
   SELECT FROM (SELECT x.value_id FROM {{}} x WHERE x.product_id = l.product_id OFFSET 0) x CROSS JOIN LATERAL (
     SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND {test.where} LIMIT 1) v OFFSET 0)"""

@@ -125,28 +125,65 @@ def read_facets(source: FacetSource, parts: frozenset[str], *, attributes: Seque
     return found
 
 
-_HELD = """
+# Few products are asked one by one what they have. Where they are many, each value and category is asked for its
+# products, and a hash tells which of them are in the list. Many are more than a quarter of what the channel has.
+_FEW, _MANY = "NOT (SELECT m.are_many FROM many m)", "(SELECT m.are_many FROM many m)"
+_IS_HIT = "(x.product_id IN (SELECT h.product_id FROM hits h)) IS TRUE"
+_HELD = f"""
   SELECT hits.product_id, x.value_id FROM hits
   CROSS JOIN LATERAL (SELECT x.value_id FROM catalog_productvalue x WHERE x.product_id = hits.product_id OFFSET 0) x
+  WHERE {_FEW}
   UNION ALL
   SELECT DISTINCT hits.product_id, x.value_id FROM hits
   CROSS JOIN LATERAL (SELECT x.value_id FROM catalog_variantvalue x WHERE x.product_id = hits.product_id OFFSET 0) x
-  WHERE NOT EXISTS (
+  WHERE {_FEW} AND NOT EXISTS (
     SELECT FROM catalog_productvalue own WHERE own.product_id = hits.product_id AND own.value_id = x.value_id
     OFFSET 0)"""
+# OFFSET 0 keeps the hash one for both tables, and the question whether products have a value asked once for all.
+_HOLDERS = """
+    SELECT x.product_id FROM catalog_productvalue x WHERE x.value_id = v.id
+    UNION ALL
+    SELECT x.product_id FROM (SELECT DISTINCT x.product_id FROM catalog_variantvalue x WHERE x.value_id = v.id) x
+    WHERE NOT v.is_owned OR NOT EXISTS (
+      SELECT FROM catalog_productvalue own WHERE own.product_id = x.product_id AND own.value_id = v.id OFFSET 0)
+    OFFSET 0"""
+
+
+def _by_value(few: str, attribute: str) -> str:
+    """Return the part that counts values: `few` narrows those of single products, `attribute` the attributes."""
+    return f"""
+(SELECT 'attributes', counted.value_id, counted.number, 0 FROM (
+  SELECT held.value_id, count(*) AS number FROM ({_HELD}) held WHERE {few} GROUP BY held.value_id
+  UNION ALL
+  SELECT v.id, n.number FROM (
+    SELECT v.id, EXISTS (SELECT FROM catalog_productvalue x WHERE x.value_id = v.id OFFSET 0) AS is_owned
+    FROM (SELECT a.id FROM catalog_attribute a WHERE {attribute} OFFSET 0) a
+    CROSS JOIN LATERAL (SELECT v.id FROM catalog_attributevalue v WHERE v.attribute_id = a.id OFFSET 0) v
+    WHERE {_MANY} OFFSET 0) v
+  CROSS JOIN LATERAL (SELECT count(*) AS number FROM ({_HOLDERS}) x WHERE {_IS_HIT}) n WHERE n.number > 0) counted
+ ORDER BY counted.number DESC, counted.value_id LIMIT {MOST_VALUES})"""
+
+
 _PARTS = {
-    "attributes": f"""
-(SELECT 'attributes', held.value_id, count(*), 0 FROM ({_HELD}) held
- GROUP BY held.value_id ORDER BY count(*) DESC, held.value_id LIMIT {MOST_VALUES})""",
-    "one attribute": f"""
-(SELECT 'attributes', held.value_id, count(*), 0 FROM ({_HELD}) held
- WHERE held.value_id = ANY(ARRAY(
-   SELECT v.id FROM catalog_attribute a JOIN catalog_attributevalue v ON v.attribute_id = a.id WHERE a.slug = %s))
- GROUP BY held.value_id ORDER BY count(*) DESC, held.value_id LIMIT {MOST_VALUES})""",
+    "attributes": _by_value(
+        "true", "a.filterable_in_storefront AND a.visible_in_storefront AND a.input_type = ANY(%s)"
+    ),
+    "one attribute": _by_value(
+        """held.value_id = ANY(ARRAY(
+   SELECT v.id FROM catalog_attribute a JOIN catalog_attributevalue v ON v.attribute_id = a.id WHERE a.slug = %s))""",
+        "a.slug = %s",
+    ),
     "categories": f"""
-(SELECT 'categories', g.group_id, count(*), 0 FROM hits CROSS JOIN LATERAL (
-   SELECT g.group_id FROM catalog_productgroup g WHERE g.product_id = hits.product_id OFFSET 0) g
- GROUP BY g.group_id ORDER BY count(*) DESC, g.group_id LIMIT {MOST_CATEGORIES})""",
+(SELECT 'categories', counted.group_id, counted.number, 0 FROM (
+  SELECT g.group_id, count(*) AS number FROM hits CROSS JOIN LATERAL (
+    SELECT g.group_id FROM catalog_productgroup g WHERE g.product_id = hits.product_id OFFSET 0) g
+  WHERE {_FEW} GROUP BY g.group_id
+  UNION ALL
+  SELECT c.id, n.number FROM (SELECT c.id FROM catalog_category c WHERE {_MANY} OFFSET 0) c
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS number FROM catalog_productgroup x WHERE x.group_id = c.id AND {_IS_HIT}) n
+  WHERE n.number > 0) counted
+ ORDER BY counted.number DESC, counted.group_id LIMIT {MOST_CATEGORIES})""",
     "prices": """
 (SELECT 'prices', NULL::uuid, width_bucket(hits.price_min, %s::bigint[])::bigint, count(*) FROM hits
  WHERE hits.price_min IS NOT NULL GROUP BY 3)""",
@@ -166,12 +203,13 @@ def _count(
     others = [one for one in conditions if one is not driver]
     sets = [] if driver else [one for one in others if one.members is not None]
     probes = [one for one in others if one not in sets]
-    own = {"prices": _BOUNDS, "one attribute": attribute}
+    own: dict[str, list[Any]] = {"attributes": [CHOICES], "prices": [_BOUNDS], "one attribute": [attribute, attribute]}
     params = [
         *(driver.params if driver else ()),
         *(wanted.channel.id, wanted.now, wanted.now),
         *(value for one in (*probes, *sets) for value in one.params),
-        *(own[part] for part in parts if part in own),
+        wanted.channel.id,
+        *(value for part in parts for value in own.get(part, ())),
     ]
     sql = _statement(
         tuple(one.probe for one in probes),
@@ -198,7 +236,13 @@ def _statement(
         # IS TRUE keeps the planner from joining: each set is hashed once.
         where += "".join(f" AND (l.product_id IN ({text})) IS TRUE" for text in sets)
         hits = f"SELECT l.product_id, l.price_min, l.in_stock FROM {rows} WHERE {shown}{where}"
-    return f"WITH hits AS MATERIALIZED ({hits}) {' UNION ALL '.join(_PARTS[part] for part in parts)}"
+    every = (
+        "catalog_product l WHERE num_nulls(%s::uuid) = 0" if seen == "everywhere" else f"{rows} WHERE l.channel_id = %s"
+    )
+    return f"""WITH hits AS MATERIALIZED ({hits}), many AS MATERIALIZED (
+  SELECT count(*) < 4 * (SELECT count(*) FROM hits) AS are_many
+  FROM (SELECT FROM {every} LIMIT 4 * (SELECT count(*) FROM hits)) listed)
+{" UNION ALL ".join(_PARTS[part] for part in parts)}"""
 
 
 _VALUES = f"""

@@ -11,6 +11,7 @@ The order of a search's hits is that of their relevance: all hits are ranked, th
 are too many, a sample of them comes first, and the others are read when a page goes beyond it.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -112,10 +113,10 @@ _VALUE_STEPS = Steps(
     of="""o.value_id = s.id AND NOT EXISTS (
     SELECT FROM (
       SELECT x.value_id FROM catalog_productvalue x WHERE x.product_id = o.product_id AND x.value_id <> s.id OFFSET 0) x
-    CROSS JOIN LATERAL (
-      SELECT FROM catalog_attributevalue v WHERE v.id = x.value_id AND v.attribute_id = s.attribute_id
-      AND (v.position, coalesce(v.numeric, 0), v.name, v.id) < (s.position, coalesce(s.numeric, 0), s.name, s.id)
-      LIMIT 1) v OFFSET 0)""",
+    CROSS JOIN LATERAL (SELECT v.* FROM catalog_attributevalue v WHERE v.id = x.value_id OFFSET 0) v
+    WHERE v.attribute_id = s.attribute_id
+    AND (v.position, coalesce(v.numeric, 0), v.name, v.id) < (s.position, coalesce(s.numeric, 0), s.name, s.id)
+    OFFSET 0)""",
     product="o.product_id",
     last="o.product_id",
     ends=("'00000000-0000-0000-0000-000000000000'::uuid", "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid"),
@@ -562,10 +563,14 @@ def _found(search: Condition) -> Condition:
 def _few_members(wanted: ProductList) -> Condition | None:
     """Return the condition with the fewest members, if they are few. One statement, or none without candidates."""
     candidates = [condition for condition in wanted.conditions if condition.members is not None]
+    candidates += [one for condition in wanted.conditions if (one := _in_either(wanted, condition)) is not None]
     if candidates and wanted.search is not None:
         candidates.append(found_by(wanted.search))
     narrowing = [condition for condition in wanted.conditions if condition.narrows]
-    if narrowing and ORDERS[wanted.order].source is not None:
+    # The order by price has these products side by side.
+    if wanted.order == "PRICE":
+        narrowing = [condition for condition in narrowing if "l.price_min" not in condition.probe]
+    if narrowing:
         candidates.append(_in_listings(wanted, narrowing))
     if not candidates:
         return None
@@ -584,7 +589,26 @@ def _in_listings(wanted: ProductList, narrowing: Sequence[Condition]) -> Conditi
     params = (wanted.channel.id, wanted.now, wanted.now, *(value for part in narrowing for value in part.params))
     rows, shown = listings(sight(wanted.channel), "is_visible")
     where = " AND ".join([shown, *(part.probe for part in narrowing)])
-    return Condition("true", params, f"SELECT l.product_id FROM {rows} WHERE {where}")
+    # The planner cannot know for how few a condition holds; asked for their order it takes the index that has it.
+    column = next((found[0] for part in narrowing if (found := _PRICED.search(part.probe))), None)
+    order = f" ORDER BY {column} OFFSET 0" if column else ""
+    return Condition("true", params, f"SELECT l.product_id FROM {rows} WHERE {where}{order}")
+
+
+_PRICED = re.compile(r"l\.(?:price_min|undiscounted_max)\b")
+
+
+def _in_either(wanted: ProductList, condition: Condition) -> Condition | None:
+    """Return a condition of which at least one part must hold as one whose members are those of all its parts."""
+    parts = [
+        _in_listings(wanted, [part]) if part.narrows else _in_either(wanted, part) if part.either else part
+        for part in condition.either
+    ]
+    known = [part for part in parts if part is not None and part.members is not None and not part.searches]
+    if not parts or len(known) < len(parts):
+        return None
+    params = tuple(value for part in known for value in part.params)
+    return Condition("true", params, " UNION ALL ".join(f"({part.members})" for part in known))
 
 
 @lru_cache(128)

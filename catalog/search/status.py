@@ -1,8 +1,10 @@
 """How far a tenant's search is, and the numbers of its vocabulary."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from catalog.models.search import NEVER
 from catalog.search import vocabulary
 from catalog.search.documents import Marks
 from catalog.search.stems import configuration, stems
@@ -51,12 +53,36 @@ def read_status() -> Status:
     return Status(products, fragments, pending, oldest, languages)
 
 
-def recount_words() -> None:
+# So long what was counted is taken for true, though documents with the word may have gone.
+TRUE_FOR = timedelta(days=1)
+# So many words are counted between two looks at what is due to be written, which nothing may delay for long.
+BESIDE = 100
+
+
+def recount_due(now: datetime) -> int:
+    """Bring up to date the numbers of words that documents were written with, and of some that were long not counted.
+
+    Return how many there were, BESIDE at most.
+    """
+    due = vocabulary.list_due(NEVER, BESIDE) or vocabulary.list_due(now - TRUE_FOR, BESIDE)
+    by_language: dict[str, list[str]] = {}
+    for language, word in due:
+        by_language.setdefault(language, []).append(word)
+    for language, words in by_language.items():
+        _recount(language, words, now)
+    return len(due)
+
+
+def _recount(language: str, words: list[str], now: datetime) -> None:
+    marks, known = Marks.of(language), stems(language, words)
+    queries = [f"'{marks.word(known[word] or word)}'" for word in words]
+    vocabulary.recount(language, words, queries, vocabulary.FREQUENT, now)
+
+
+def recount_words(now: datetime) -> None:
     """Bring the numbers of documents of all words up to date, and forget words that no document has."""
     for language in list_chains():
-        marks, last = Marks.of(language), ""
+        last = ""
         while words := [row[0] for row in fetch(_WORDS, [language, last, BATCH])]:
-            known = stems(language, words)
-            queries = [f"'{marks.word(known[word] or word)}'" for word in words]
-            vocabulary.recount(language, words, queries, vocabulary.FREQUENT)
+            _recount(language, words, now)
             last = words[-1]

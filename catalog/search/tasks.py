@@ -3,15 +3,18 @@
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
 from catalog.models import SearchPending
-from catalog.search import pending
+from catalog.search import pending, status
 from commerce.db.scope import tenant_scope
 from commerce.db.tasks import TenantWork, Work
 from commerce.db.tenants import list_tenants_of
 
 # Seconds after which a worker lets others have a turn.
 LONGEST_TURN = 30.0
+# And after which it looks again where another one was at work.
+SOON = 0.2
 
 
 @shared_task(base=TenantWork, queue_name="default")
@@ -24,12 +27,12 @@ def write_documents(*, tenant_id: int) -> int:
     while time.monotonic() - started < LONGEST_TURN:
         with tenant_scope(tenant_id):
             some = pending.write_some()
-            if some == 0:
+            if some == 0 and not status.recount_due(timezone.now()):
                 return done
         done += some or 0
         if some is None:
             break
-    wake(tenant_id, after=1.0)
+    wake(tenant_id, after=SOON)
     return done
 
 

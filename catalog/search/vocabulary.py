@@ -6,12 +6,14 @@ Candidates are then compared in full.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from itertools import combinations
 from typing import Any
 
 from django.db import connections
 
+from catalog.models.search import NEVER
 from catalog.search.stems import stems
 from catalog.search.texts import Texts
 from catalog.search.words import Token, tokens, written
@@ -35,6 +37,13 @@ SELECT current_tenant(), %s, w.word, w.shown, w.documents
 FROM unnest(%s::text[], %s::text[], %s::int[]) AS w(word, shown, documents) ORDER BY w.word
 ON CONFLICT (tenant_id, language, word) DO NOTHING RETURNING word
 """
+_TO_COUNT = """
+UPDATE catalog_searchword w SET counted_at = %s WHERE w.language = %s AND w.word = ANY(%s) AND w.counted_at <> %s
+"""
+_DUE = """
+SELECT w.language, w.word FROM catalog_searchword w WHERE w.counted_at <= %s
+ORDER BY w.counted_at, w.language, w.word LIMIT %s
+"""
 _ADD_TYPOS = """
 INSERT INTO catalog_searchtypo (tenant_id, fragment, word)
 SELECT current_tenant(), * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT DO NOTHING
@@ -53,10 +62,15 @@ WITH counted AS (
   FROM unnest(%s::text[], %s::text[]) AS k(word, query)
 ), gone AS (
   DELETE FROM catalog_searchword w USING counted c
-  WHERE w.language = %s AND w.word = c.word AND c.documents = 0
+  WHERE w.language = %s AND w.word = c.word AND c.documents = 0 RETURNING 1
+), differ AS (
+  SELECT 1 FROM catalog_searchword w JOIN counted c ON c.word = w.word
+  WHERE w.language = %s AND c.documents > 0 AND w.documents <> c.documents
+), kept AS (
+  UPDATE catalog_searchword w SET documents = c.documents, counted_at = %s FROM counted c
+  WHERE w.language = %s AND w.word = c.word AND c.documents > 0 RETURNING 1
 )
-UPDATE catalog_searchword w SET documents = c.documents FROM counted c
-WHERE w.language = %s AND w.word = c.word AND c.documents > 0 AND w.documents <> c.documents
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM differ)
 """
 
 
@@ -134,6 +148,8 @@ def _add(language: str, counts: Mapping[str, int], shown: Mapping[str, str]) -> 
         new = [row[0] for row in cursor.fetchall()]
         if new:
             changed("search")
+        if known_before := sorted(set(words) - set(new)):
+            cursor.execute(_TO_COUNT, [NEVER, language, known_before, NEVER])
         pairs = [(one, word) for word in new for one in _entries(language, word)]
         if pairs:
             hashes, of = zip(*pairs, strict=True)
@@ -146,10 +162,17 @@ def _entries(language: str, word: str) -> set[int]:
     return fragments(language, word, edits) if edits else set()
 
 
-def recount(language: str, words: Sequence[str], queries: Sequence[str], most: int) -> None:
+def recount(language: str, words: Sequence[str], queries: Sequence[str], most: int, now: datetime) -> None:
     """Bring the numbers of documents of words up to date, and forget words that no document has."""
-    with _cursor() as cursor:
-        cursor.execute(_RECOUNT, [language, most, list(words), list(queries), language, language])  # tells
+    with _cursor() as cursor, about("search", ()):
+        cursor.execute(_RECOUNT, [language, most, list(words), list(queries), language, language, now, language])
+        if cursor.fetchone()[0]:
+            changed("search")
+
+
+def list_due(before: datetime, limit: int) -> list[tuple[str, str]]:
+    """Return words with their languages that were counted last by an instant, the longest ago first."""
+    return [(language, word) for language, word in fetch(_DUE, [before, limit])]
 
 
 def list_meant(language: str, typed: Mapping[str, int]) -> dict[str, list[str]]:

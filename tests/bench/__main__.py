@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--profile", metavar="NAME", help="profile this operation afterwards; 1: the slowest")
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join([*BY_NAME, LISTS])}; no flatness")
-    parser.add_argument("--matching", metavar="TEXT", default="", help="of the lists those with this in their names")
+    parser.add_argument(
+        "--matching", metavar="TEXT", default="", help="of the lists those named like that"
+    )
     return parser
 
 

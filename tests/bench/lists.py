@@ -167,14 +167,14 @@ def _facets(shop: Shop) -> Iterator[Case]:
 
 
 def measure(stack: Stack, town: str, shop: Shop, environment: Mapping[str, str], only: str = "") -> list[Cost]:
-    """Return what each list took whose name has `only` in it, a page at a time."""
+    """Return what each list took in whose name there is one of the texts in `only`, a page at a time."""
     found = []
     with (
         statements.logged(stack, town) as read,
         ground.web(stack, town, more={**environment, "WEB_CONCURRENCY": "1", "WEB_THREADS": "1"}) as web,
     ):
         for case in cases(shop):
-            if only.lower() not in case.name.lower():
+            if not any(text in case.name.lower() for text in only.lower().split(",")):
                 continue
             for page in case.pages:
                 variables = _variables(web, shop, case, page)

@@ -20,6 +20,7 @@ from uuid import UUID
 import django
 import psycopg
 from django.apps import apps
+from django.utils import timezone
 from psycopg import sql
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.bench.settings")
@@ -104,7 +105,7 @@ def _write_documents(shops: list[Shop]) -> None:
             if not pending.write_some(at_most=500) and not pending.count():
                 break
     with tenant_scope(first.tenant_id):
-        status.recount_words()
+        status.recount_words(timezone.now())
     statement = sql.SQL(_DOCUMENTS)
     _work(
         statement.format(first=sql.Literal(str(first.tenant_id)), other=sql.Literal(str(shop.tenant_id)))

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from catalog.search import pending
 from catalog.search.status import read_status, recount_words
@@ -51,5 +52,5 @@ class Command(BaseCommand):
             done += some or 0
             self.stderr.write(f"\r{done:,} seen to", ending="")
         with tenant_scope(tenant_id):
-            recount_words()
+            recount_words(timezone.now())
         self.stderr.write(f"\r{done:,} seen to in {time.monotonic() - started:.1f} s")

@@ -44,7 +44,7 @@ def fill(tenant_id: int, folder: Path, *, only: Callable[[str], bool] = lambda k
         with tenant_scope(tenant_id):
             pending.write_some(at_most=500)
             if not pending.count():
-                status.recount_words()
+                status.recount_words(timezone.now())
                 return
 
 
