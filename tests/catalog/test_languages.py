@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from catalog import operations
@@ -361,3 +362,54 @@ def test_another_language_takes_one_statement_more(ask, boutique, count_sql, set
     assert len(localised) == len(plain) + more
     assert len(same) == len(plain)
     assert own is None or len(plain) == own
+
+
+@pytest.fixture(scope="module")
+def document(boutique):
+    """Return the id of a trusted document that asks for the name of a product."""
+    text = '{product(slug: "coat", channel: "default-channel") { name } }'
+    with platform():
+        tenants.register_documents(slug=boutique[0].slug, texts={"name": text})
+    return "name"
+
+
+def test_answers_by_get_vary_by_the_readers_language(client_for, boutique, document):
+    shop, _ = boutique
+    answers = {
+        language: client_for(shop, **{"accept-language": language}).get("/graphql/", {"id": document})
+        for language in ("nl", "en", "*")
+    }
+    assert [answer.json()["data"]["product"]["name"] for answer in answers.values()] == ["Jas", "Coat", "Coat"]
+    assert [answer.get("Content-Language") for answer in answers.values()] == ["nl", "en", None]
+    assert all("Accept-Language" in answer["Vary"] for answer in answers.values())
+    assert len({answer["ETag"] for answer in answers.values()}) == 3
+
+
+def test_answers_at_a_host_with_a_language_do_not_vary(client_for, boutique, document):
+    shop, _ = boutique
+    host = f"be.{shop.host}"
+    with platform():
+        tenants.add_domain(tenant=queries.get_tenant_by_slug(shop.slug), host=host, language="nl-BE")
+    answer = client_for(shop, host=host, **{"accept-language": "en"}).get("/graphql/", {"id": document})
+    assert answer.json() == {"data": {"product": {"name": "Frak"}}, "extensions": {"language": "nl-BE"}}
+    assert "Accept-Language" not in answer["Vary"]
+
+
+def test_errors_are_told_in_whatever_language(client_for, boutique):
+    body = {"query": '{product { name } category(slug: "coats") { name } }'}
+    client = client_for(boutique[0], **{"accept-language": "nl"})
+    answer = client.post("/graphql/", body, "application/json").json()
+    assert answer["errors"]
+    assert answer["data"] == {"product": None, "category": {"name": "Jassen"}}
+    assert answer["extensions"] == {"language": "nl"}
+
+
+def test_a_slug_of_any_language_is_found_by_its_index(boutique):
+    shop, _ = boutique
+    with tenant_scope(shop.id), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        sql = "EXPLAIN SELECT t.object_id FROM catalog_translation t WHERE t.object_kind = %s AND t.slug = %s"
+        cursor.execute(sql, ["Product", "jas"])
+        plan = " ".join(row[0] for row in cursor.fetchall())
+    assert "Index Cond: ((tenant_id = " in plan
+    assert "(slug)::text = 'jas'" in plan.partition("Filter")[0]

@@ -40,11 +40,14 @@ from tests.isolation import test_graphql as generated
 EXECUTOR = Executor(schema)
 RUN = Executor.run  # as it is without what other tests put in its place
 DAY = timedelta(days=1)
+# Where plain words are looked for.
+TRANSLATED = ("nl", "en")
 
 
 class Document(NamedTuple):
     text: str
     variables: dict[str, Any]
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ def documents(shop: Shop) -> list[Document]:
     """Return documents that ask this shop for everything, and are allowed to."""
     with tenant_scope(shop.id, read_only=True):
         found = [*_generated(shop), *_written(), *_lists(shop), *_lookups()]
+        found += [document._replace(languages=TRANSLATED) for document in (*_generated(shop), *_lookups())]
     return [document for document in found if _is_allowed(document)]
 
 
@@ -159,6 +163,7 @@ def _is_allowed(document: Document) -> bool:
 def _generated(shop: Shop) -> Iterator[Document]:
     """Yield a document for each field of each type of the schema."""
     keys = {kind: _id_of(table) for table, kind in generated.TYPES.items()}
+    keys["ProductImage"] = keys["ProductMedia"]
     for case in generated.CASES:
         yield Document(generated.write(case, shop.token, keys), {})
     for narrowing in generated.FILTERS:
@@ -282,7 +287,14 @@ def ask(shop: Shop, document: Document, now: datetime, *, read_only: bool = True
     found = hosts.find(shop.host)
     assert found is not None
     request = RequestFactory().post("/graphql/")
-    context = ShopContext(request=request, tenant=shop.id, shop=found, origin=f"https://{shop.host}", now=now)
+    context = ShopContext(
+        request=request,
+        tenant=shop.id,
+        shop=found,
+        origin=f"https://{shop.host}",
+        now=now,
+        languages=document.languages,
+    )
     query = Query(document.text, document.variables, None)
     with tenant_scope(shop.id, read_only=read_only), collecting_reads() as reads, connection.execute_wrapper(record):
         answer = RUN(EXECUTOR, EXECUTOR.prepare(query), context, lambda operation: nullcontext())

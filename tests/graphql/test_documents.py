@@ -291,7 +291,8 @@ def test_an_answer_by_get_may_be_kept(tenant, kept, client_for, settings):
     client = client_for(tenant)
     response = get(client, id=kept, variables=SLUG)
     assert response["Cache-Control"] == "public, max-age=1, s-maxage=2, stale-while-revalidate=3"
-    assert {word.strip() for word in response["Vary"].split(",")} == {"Authorization", "Authorization-Bearer", "Origin"}
+    varying = {"Accept-Language", "Authorization", "Authorization-Bearer", "Origin"}
+    assert {word.strip() for word in response["Vary"].split(",")} == varying
     words = response["Surrogate-Key"].split(" ")
     assert words[0] == str(tenant.public_id)
     assert response["Cache-Tag"].split(",") == words

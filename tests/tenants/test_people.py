@@ -110,5 +110,7 @@ def test_permissions_name_models_that_exist(permission):
 
 def test_each_grant_is_four_permissions_of_the_admin():
     assert admin_permissions(["MANAGE_CHANNELS", "NO_SUCH"]) == {
-        f"tenants.{verb}_channel" for verb in ("view", "add", "change", "delete")
+        f"tenants.{verb}_{model}"
+        for verb in ("view", "add", "change", "delete")
+        for model in ("channel", "languagechain")
     }
