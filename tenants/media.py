@@ -100,7 +100,11 @@ def receive_upload(request: HttpRequest) -> HttpResponse:
     if not 1 <= (file.size or 0) <= allowed.size:
         return _refuse(400, f"The file has {file.size:,} bytes, and {allowed.size:,} at most were announced.")
     with files_of(shop.id):
-        default_storage.put(allowed.name, file.read())
+        if (file.size or 0) <= settings.MEDIA_MOST_BYTES:
+            default_storage.put(allowed.name, file.read())
+        else:  # it lies on the disk already, and need not come into memory
+            default_storage.delete(allowed.name)
+            default_storage.save(allowed.name, file)
     return HttpResponse(status=204)
 
 
