@@ -12,7 +12,7 @@ from catalog.graphql.inputs.content import (
 )
 from catalog.graphql.loading import rich_text
 from catalog.graphql.media import File, StoredFile, file_url
-from catalog.graphql.plain_filters import CHOICE_FILTER, CHOICE_WHERE, either, order_of, read_filter, read_where
+from catalog.graphql.plain_filters import CHOICE_FILTER, CHOICE_WHERE, narrow, order_of
 from catalog.graphql.translations import (
     AttributeTranslation,
     AttributeValueTranslation,
@@ -22,7 +22,7 @@ from catalog.graphql.translations import (
     word,
 )
 from catalog.graphql.units import MeasurementUnitsEnum, known_unit
-from catalog.queries.attributes import CHOICES, choice_matching, list_choices
+from catalog.queries.attributes import CHOICES, list_choices
 from catalog.queries.rows import Assignment, AttributeRow, ValueRow
 from commerce.graphql.batch import batch
 from commerce.graphql.connections import connection_field, paged
@@ -200,12 +200,7 @@ class Attribute(graphene.ObjectType):
         search: str | None = None,
         sort_by: Any = None,
     ) -> list[Page[ValueRow] | None]:
-        either(filter, where)
-        narrowed = [
-            *read_filter(filter, CHOICE_FILTER),
-            *read_where(where, CHOICE_WHERE),
-            *([choice_matching(search)] if search else []),
-        ]
+        narrowed = narrow(CHOICE_FILTER, CHOICE_WHERE, filter=filter, where=where, search=search)
         field, descending = order_of(sort_by, "POSITION")
         choosing = [row for row in rows if row.input_type in CHOICES]
         pages = list_choices(choosing, page, narrowed, field, descending=descending) if choosing else {}

@@ -5,7 +5,6 @@ from typing import Any
 
 import graphene
 
-from catalog.graphql import plain_filters
 from catalog.graphql.attributes import Attribute
 from catalog.graphql.groups import empty_page
 from catalog.graphql.inputs.content import (
@@ -28,7 +27,22 @@ from catalog.graphql.inputs.content import (
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.menus import Menu, MenuItem, load_trees, onlooker_of
 from catalog.graphql.pages import Page, PageType, viewer_of
-from catalog.graphql.plain_filters import either, order_of, read_filter, read_where
+from catalog.graphql.plain_filters import (
+    ATTRIBUTE_FILTER,
+    ATTRIBUTE_WHERE,
+    MENU_FILTER,
+    MENU_ITEM_FILTER,
+    PAGE_FILTER,
+    PAGE_TYPE_FILTER,
+    PAGE_WHERE,
+    PRODUCT_TYPE_FILTER,
+    WAREHOUSE_FILTER,
+    Readers,
+    apart,
+    narrow,
+    order_of,
+    read_filter,
+)
 from catalog.graphql.types import ProductType
 from catalog.graphql.warehouses import KEEPERS, Warehouse
 from catalog.queries import attributes, menus, pages, types, warehouses
@@ -169,12 +183,7 @@ class ContentQuery:
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Rows[PageRow]]:
-        either(filter, where)
-        narrowed = [
-            *read_filter(filter, plain_filters.PAGE_FILTER),
-            *read_where(where, plain_filters.PAGE_WHERE),
-            *([pages.matching(search)] if search else []),
-        ]
+        narrowed = narrow(PAGE_FILTER, PAGE_WHERE, filter=filter, where=where, search=search)
         viewer = viewer_of(info.context, channel)
         if viewer is None:
             return [empty_page()]
@@ -191,7 +200,7 @@ class ContentQuery:
     def resolve_page_types(
         rows: Sequence[Any], info: Info[ShopContext], page: PageRequest, filter: Any = None, sort_by: Any = None
     ) -> list[Rows[PageTypeRow]]:
-        narrowed = read_filter(filter, plain_filters.PAGE_TYPE_FILTER)
+        narrowed = read_filter(filter, PAGE_TYPE_FILTER)
         field, descending = order_of(sort_by, "NAME")
         return [types.list_types("page", narrowed, field, page, descending=descending)]
 
@@ -211,8 +220,7 @@ class ContentQuery:
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Rows[ProductTypeRow]]:
-        narrowed = read_filter(filter, plain_filters.PRODUCT_TYPE_FILTER)
-        narrowed += [types.matching(search)] if search else []
+        narrowed = narrow(PRODUCT_TYPE_FILTER, {}, filter=filter, search=search)
         field, descending = order_of(sort_by, "NAME")
         return [types.list_types("product", narrowed, field, page, descending=descending)]
 
@@ -234,13 +242,11 @@ class ContentQuery:
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Rows[AttributeRow]]:
-        either(filter, where)
-        given = dict(filter or {})
-        groups = _groups(info.context, given.pop("channel", None) or channel)
+        given, (named,) = apart(filter, "channel")
+        groups = _groups(info.context, named or channel)
+        readers = {**ATTRIBUTE_FILTER, **groups}, {**ATTRIBUTE_WHERE, **groups}
         narrowed = [
-            *read_filter(given, {**plain_filters.ATTRIBUTE_FILTER, **groups}),
-            *read_where(where, {**plain_filters.ATTRIBUTE_WHERE, **groups}),
-            *([attributes.matching(search)] if search else []),
+            *narrow(*readers, filter=given, where=where, search=search),
             *([] if _sees_hidden(info.context) else [attributes.IS_VISIBLE]),
         ]
         field, descending = order_of(sort_by, "STOREFRONT_SEARCH_POSITION")
@@ -267,7 +273,7 @@ class ContentQuery:
         filter: Any = None,
         sort_by: Any = None,
     ) -> list[Rows[MenuRow]]:
-        narrowed = read_filter(filter, plain_filters.MENU_FILTER)
+        narrowed = read_filter(filter, MENU_FILTER)
         onlooker = onlooker_of(info.context, channel)
         if onlooker is None:
             return [empty_page()]
@@ -292,7 +298,7 @@ class ContentQuery:
         filter: Any = None,
         sort_by: Any = None,
     ) -> list[Rows[MenuItemRow]]:
-        narrowed = read_filter(filter, plain_filters.MENU_ITEM_FILTER)
+        narrowed = read_filter(filter, MENU_ITEM_FILTER)
         onlooker = onlooker_of(info.context, channel)
         if onlooker is None:
             return [empty_page()]
@@ -312,14 +318,14 @@ class ContentQuery:
         rows: Sequence[Any], info: Info[ShopContext], page: PageRequest, filter: Any = None
     ) -> list[Rows[WarehouseRow]]:
         info.context.require(*KEEPERS)
-        return [warehouses.list_warehouses(read_filter(filter, plain_filters.WAREHOUSE_FILTER), page)]
+        return [warehouses.list_warehouses(read_filter(filter, WAREHOUSE_FILTER), page)]
 
 
 def _sees_hidden(context: ShopContext) -> bool:
     return bool(_ATTRIBUTES & context.permissions)
 
 
-def _groups(context: ShopContext, channel: str | None) -> plain_filters.Readers:
+def _groups(context: ShopContext, channel: str | None) -> Readers:
     """Return how to read inCategory and inCollection, which need a channel."""
 
     def read(kind: str, value: str) -> Pending:

@@ -50,6 +50,22 @@ def _read_where(given: Mapping[str, Any], readers: Readers) -> list[Pending]:
     return found
 
 
+def narrow(
+    by_filter: Readers, by_where: Readers, *, filter: Any = None, where: Any = None, search: str | None = None
+) -> list[Pending]:
+    """Return the conditions of a list's arguments; raise GraphQLError where both `filter` and `where` were given."""
+    either(filter, where)
+    found = [*read_filter(filter, by_filter), *read_where(where, by_where)]
+    return [*found, by_filter["search"](search)] if search else found
+
+
+def apart(filter: Mapping[str, Any] | None, *names: str) -> tuple[dict[str, Any] | None, list[Any]]:
+    """Return a `filter` without these fields, and their values, None where they were not given."""
+    if filter is None:
+        return None, [None for _ in names]
+    return {name: value for name, value in filter.items() if name not in names}, [filter.get(name) for name in names]
+
+
 def with_ids(kind: str, values: Sequence[str]) -> Condition:
     """Return the condition that it is one of these, by global id."""
     return plain.with_ids(ids_of(kind, values))
@@ -138,7 +154,7 @@ ATTRIBUTE_WHERE: Readers = {
     "type": partial(_is_enum, "kind", "type"),
 }
 CHOICE_FILTER: Readers = {
-    "search": attributes.choice_matching,
+    "search": attributes.matching,
     "ids": partial(with_ids, "AttributeValue"),
     "slugs": partial(plain.is_any, "slug"),
 }
@@ -193,4 +209,9 @@ VARIANT_FILTER: Readers = {
     "is_preorder": lambda wanted: NEVER if wanted else ALWAYS,  # there are none yet
     "updated_at": _updated,
 }
-VARIANT_WHERE: Readers = {"ids": partial(with_ids, "ProductVariant"), "metadata": has_metadata}
+VARIANT_WHERE: Readers = {
+    "ids": partial(with_ids, "ProductVariant"),
+    "sku": partial(is_any, "sku", "sku"),
+    "updated_at": _updated,
+    "metadata": has_metadata,
+}

@@ -6,7 +6,7 @@ from typing import Any
 
 import graphene
 
-from catalog.graphql import metadata, plain_filters
+from catalog.graphql import metadata
 from catalog.graphql.assigned import ASSIGNED_TYPES
 from catalog.graphql.content import ContentQuery
 from catalog.graphql.groups import ORDERED_BY, Category, Collection, empty_page, products_field
@@ -26,7 +26,18 @@ from catalog.graphql.inputs.products import (
 from catalog.graphql.inputs.values import IntFilterInput, PriceFilterInput, UUIDFilterInput
 from catalog.graphql.keys import by_slug, channel_argument, key_of, one_of
 from catalog.graphql.lists import ListArguments
-from catalog.graphql.plain_filters import either, order_of, read_filter, read_where
+from catalog.graphql.plain_filters import (
+    CATEGORY_FILTER,
+    CATEGORY_WHERE,
+    COLLECTION_FILTER,
+    COLLECTION_WHERE,
+    VARIANT_FILTER,
+    VARIANT_WHERE,
+    apart,
+    narrow,
+    order_of,
+    with_ids,
+)
 from catalog.graphql.products import Product, announce
 from catalog.graphql.suggestions import SearchQuery
 from catalog.graphql.variants import ProductVariant
@@ -147,12 +158,9 @@ class Query(ContentQuery, SearchQuery):
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Page[VariantRow]]:
-        either(filter, where)
         narrowed = [
-            *read_filter(filter, plain_filters.VARIANT_FILTER),
-            *read_where(where, plain_filters.VARIANT_WHERE),
-            *([] if ids is None else [plain_filters.with_ids("ProductVariant", ids)]),
-            *([variants.matching(search)] if search else []),
+            *narrow(VARIANT_FILTER, VARIANT_WHERE, filter=filter, where=where, search=search),
+            *([] if ids is None else [with_ids("ProductVariant", ids)]),
         ]
         market = info.context.channel(channel)
         if market is None:
@@ -172,11 +180,8 @@ class Query(ContentQuery, SearchQuery):
         search: str | None = None,
         level: int | None = None,
     ) -> list[Page[CategoryRow]]:
-        either(filter, where)
         narrowed = [
-            *read_filter(filter, plain_filters.CATEGORY_FILTER),
-            *read_where(where, plain_filters.CATEGORY_WHERE),
-            *([groups.matching(search)] if search else []),
+            *narrow(CATEGORY_FILTER, CATEGORY_WHERE, filter=filter, where=where, search=search),
             *([] if level is None else [plain.is_any("level", [level])]),
         ]
         field, descending = order_of(sort_by, "TREE")
@@ -209,15 +214,8 @@ class Query(ContentQuery, SearchQuery):
         sort_by: Any = None,
         search: str | None = None,
     ) -> list[Page[CollectionRow]]:
-        either(filter, where)
-        given = dict(filter or {})
-        named = given.pop("channel", None)
-        published = given.pop("published", None)
-        narrowed = [
-            *read_filter(given, plain_filters.COLLECTION_FILTER),
-            *read_where(where, plain_filters.COLLECTION_WHERE),
-            *([groups.matching(search)] if search else []),
-        ]
+        given, (named, published) = apart(filter, "channel", "published")
+        narrowed = narrow(COLLECTION_FILTER, COLLECTION_WHERE, filter=given, where=where, search=search)
         market = info.context.channel(channel or named or (sort_by or {}).get("channel"))
         if market is None:
             return [empty_page()]

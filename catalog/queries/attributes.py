@@ -154,7 +154,7 @@ def is_variant_only(wanted: bool) -> Condition:
 
 
 def matching(text: str) -> Condition:
-    """Return the condition that name or slug of the attribute `c` contain a text."""
+    """Return the condition that name or slug of the attribute, or the value, `c` contain a text."""
     pattern = contains(text)
     return Condition("(c.name ILIKE %s OR c.slug ILIKE %s)", (pattern, pattern))
 
@@ -188,11 +188,6 @@ def list_values_by_id(ids: Sequence[UUID]) -> dict[UUID, ValueRow]:
         [list(ids)],
     )
     return {row[_WIDTH]: ValueRow._make((*row[_WIDTH:], AttributeRow(*row[:_WIDTH]))) for row in found}
-
-
-def choice_matching(text: str) -> Condition:
-    """Return the condition that name or slug of the value `c` contain a text."""
-    return matching(text)
 
 
 # Names and slugs order the values of an attribute as they are spelt; a slug is unique there.

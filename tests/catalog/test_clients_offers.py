@@ -190,6 +190,11 @@ def test_a_list_of_all_variants_is_searched(graphql, shop):
     query = '{productVariants(first: 5, channel: "default-channel", search: "small"){totalCount edges{node{sku}}}}'
     found = graphql(shop, query)["data"]["productVariants"]
     assert found == {"totalCount": 1, "edges": [{"node": {"sku": "SMALL"}}]}
+    narrowed = """{productVariants(first: 5, channel: "default-channel", where: {AND: [
+      {sku: {oneOf: ["SMALL", "NONE"]}}, {updatedAt: {gte: "2020-01-01T00:00:00Z"}}]}){edges{node{sku}}}}"""
+    assert graphql(shop, narrowed)["data"]["productVariants"]["edges"] == found["edges"]
+    before = narrowed.replace("gte", "lte")
+    assert graphql(shop, before)["data"]["productVariants"]["edges"] == []
 
 
 def test_parts_of_a_product_by_their_ids(graphql, shop):

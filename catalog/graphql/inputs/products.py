@@ -174,6 +174,8 @@ class ProductVariantWhereInput(graphene.InputObjectType):
 
     metadata = many(MetadataFilter)
     ids = many(graphene.ID)
+    sku = graphene.InputField(StringFilterInput)
+    updated_at = graphene.InputField(DateTimeRangeInput)
     AND = many(lambda: ProductVariantWhereInput)
     OR = many(lambda: ProductVariantWhereInput)
 
