@@ -68,7 +68,8 @@ class SearchQuery:
             row.found = list(get_page(wanted, PageRequest(limit)).rows)
             keep_products(info.context, row.found)
         if info.selects("categories"):
-            ids = suggestions.list_category_ids(prefix, language, limit)
+            shown_in = info.context.languages[:-1] if language in info.context.languages else (language,)
+            ids = suggestions.list_category_ids(prefix, shown_in, limit)
             known = groups.list_categories_by_id(ids) if ids else {}
             row.groups = [known[key] for key in ids if key in known]
         return row

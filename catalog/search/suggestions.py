@@ -1,5 +1,6 @@
 """What somebody may be about to type: words of the shop that begin so."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -49,16 +50,20 @@ def complete(text: str, language: str, *, rows: str, shown: str, params: list[An
 MOST_CATEGORIES = 5_000
 
 _CATEGORIES = """
-SELECT c.id, coalesce(nullif(t.name, ''), c.name) FROM catalog_category c LEFT JOIN LATERAL (
-  SELECT t.name FROM catalog_translation t WHERE t.object_id = c.id AND t.language = %s LIMIT 1) t ON true
+SELECT c.id, coalesce(t.name, c.name) FROM catalog_category c LEFT JOIN LATERAL (
+  SELECT t.name FROM catalog_translation t WHERE t.object_id = c.id AND t.language = ANY(%s) AND t.name <> ''
+  ORDER BY array_position(%s::text[], t.language::text) LIMIT 1) t ON true
 ORDER BY c.level, c.name, c.id LIMIT %s
 """
 
 
-def list_category_ids(text: str, language: str, limit: int) -> list[UUID]:
-    """Return the categories of which a word begins with a text, the highest first."""
+def list_category_ids(text: str, languages: Sequence[str], limit: int) -> list[UUID]:
+    """Return the categories of which a word begins with a text, the highest first.
+
+    Their names are those in the first of the languages that has one, or else their own.
+    """
     begun = " ".join(token.text for token in tokens(text))
     if not begun:
         return []
-    names = fetch(_CATEGORIES, [language, MOST_CATEGORIES])
+    names = fetch(_CATEGORIES, [list(languages), list(languages), MOST_CATEGORIES])
     return [key for key, name in names if f" {begun}" in f" {fold(name)}"][:limit]

@@ -12,6 +12,7 @@ from catalog.values import editorjs
 from commerce.db.scope import tenant_scope
 from tenants import operations as tenants
 from tenants import queries
+from tenants.models import Channel
 from tests.factories import catalog as make
 from tests.factories.tenants import make_app, open_shop, platform
 
@@ -413,3 +414,37 @@ def test_a_slug_of_any_language_is_found_by_its_index(boutique):
         plan = " ".join(row[0] for row in cursor.fetchall())
     assert "Index Cond: ((tenant_id = " in plan
     assert "(slug)::text = 'jas'" in plan.partition("Filter")[0]
+
+
+def test_suggestions_and_facets_are_localised(ask, boutique):
+    query = """{searchSuggestions(prefix: "jass", channel: "default-channel") { categories { name slug } }
+      products(channel: "default-channel") { facets { attributes { attribute { name slug } values { value { name } } }
+        categories { category { name } } } } }"""
+    found = ask(boutique[0], query, "nl-BE").answer["data"]
+    assert found["searchSuggestions"]["categories"] == [{"name": "Jassen", "slug": "jassen"}]
+    facets = found["products"]["facets"]
+    assert {"attribute": {"name": "Stof", "slug": "fabric"}, "values": [{"value": {"name": "Wol"}}]} in facets[
+        "attributes"
+    ]
+    assert {"category": {"name": "Jassen"}} in facets["categories"]
+    assert ask(boutique[0], query).answer["data"]["searchSuggestions"]["categories"] == []
+
+
+def test_a_channels_languages_are_offered_at_once(ask):
+    shop = open_shop(languages=("en",))
+    with tenant_scope(shop.id):
+        make.make_translation(make.make_product("Coat", slug="coat"), "nl", name="Jas")
+    query = '{product(slug: "coat", channel: "default-channel") { name } }'
+    assert ask(shop, query, "nl").answer == {"data": {"product": {"name": "Coat"}}, "extensions": {"language": "en"}}
+    with tenant_scope(shop.id):
+        Channel.objects.filter(slug="default-channel").update(languages=["en", "nl"])
+    assert ask(shop, query, "nl").answer == {"data": {"product": {"name": "Jas"}}, "extensions": {"language": "nl"}}
+
+
+def test_the_words_of_one_shop_are_not_given_at_anothers(ask, other_tenant, boutique):
+    with tenant_scope(other_tenant.id):
+        make.make_product("Coat", slug="coat")
+    for slug in ("coat", "jas"):
+        found = ask(other_tenant, PRODUCT, "nl", slug=slug).answer["data"]["product"]
+        assert found is None or found["name"] == "Coat"
+        assert (found is None) == (slug == "jas")
