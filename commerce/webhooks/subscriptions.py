@@ -29,7 +29,7 @@ from commerce.webhooks.events import EVENTS, LATER, type_name
 from commerce.webhooks.payloads import Event
 from commerce.webhooks.sync_events import SYNC_EVENTS
 from tenants import queries as tenants
-from tenants.callers import Caller
+from tenants.callers import Caller, permissions_of
 from tenants.graphql.context import ShopContext
 from tenants.graphql.events import EventRow
 from tenants.queries import AppRow, TenantRecord
@@ -187,7 +187,7 @@ def _context(recipient: Recipient) -> ShopContext:
         tenant=recipient.shop.id,
         shop=recipient.shop,
         origin=recipient.origin,
-        caller=Caller(recipient.app, frozenset(recipient.app.permissions)),
+        caller=Caller(recipient.app, permissions_of(recipient.app)),
         interrupts=lambda error: isinstance(error, Error),
     )
 
