@@ -1,7 +1,9 @@
 import json
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,29 @@ def test_process_that_dies_under_the_command_fails_the_run(stack_command):
     done = stack_command("run", "--only", "redis", "--", "sh", "-c", script)
     assert done.returncode == 1
     assert "broker died. The end of " in done.stderr
+
+
+def test_copies_have_servers_of_their_own_and_all_are_looked_after(stack_command):
+    script = """if True:
+        import os, subprocess, sys
+        from pathlib import Path
+        from commerce.stack.throwaway import ALL, environment
+        copies = os.environ[ALL].split(os.pathsep)
+        addresses = [environment(Path(copy))["REDIS_BROKER_URL"] for copy in copies]
+        print(*copies, addresses[0] == os.environ["REDIS_BROKER_URL"] != addresses[1])
+        subprocess.run([sys.executable, "-m", "commerce.stack", "--dir", copies[1], "kill", "broker"], check=True)
+    """
+    done = stack_command("run", "--only", "broker", "--copies", "2", "--", sys.executable, "-c", script)
+    first, second, has_addresses = done.stdout.split()
+    assert (done.returncode, has_addresses) == (1, "True")
+    assert f"broker died. The end of {second}" in done.stderr
+    assert not Path(first).exists()
+    assert not Path(second).exists()
+
+
+def test_no_copy_at_all_is_refused(stack_command):
+    done = stack_command("run", "--copies", "0", "--", "true")
+    assert (done.returncode, done.stderr) == (1, "stack: --copies must be 1 or more.\n")
 
 
 def test_missing_command_is_a_clear_error(stack_command):
