@@ -197,8 +197,8 @@ ORDERS = {
     # Those without a value stand last, whatever the direction.
     "ATTRIBUTE": _by_attribute(1),
     "ATTRIBUTE DOWN": _by_attribute(-1),
-    # Those alone.
-    "WITHOUT ATTRIBUTE": Order(keys=("l.product_id",), kinds=(UUID,)),
+    # Those alone: the products' own index tells which they are, and rows are read of these alone.
+    "WITHOUT ATTRIBUTE": Order(keys=("o.id",), kinds=(UUID,), source="catalog_product o", product="o.id"),
     # RELEVANCE, for searches that rank so many words.
     **{
         _relevance_name(words, by_level): _relevance(search_query.ranked(words, by_level=by_level))
@@ -268,7 +268,8 @@ def _found_in_order(
     is_in_sample = wanted.search is not None and wanted.search.level and few is None and not page.backwards
     if is_in_sample and wanted.descending and (start is None or start[0] >= search_query.FIRST):
         found = _read(wanted, page, start, None, None)[None]
-        if len(found) > page.limit:
+        # What is sold out comes after all others, those beyond the sample too.
+        if len(found) > page.limit and found[-1].place[0] >= search_query.FIRST:
             return found
     return _read_in_parts(_by_level(wanted), page, start, few, None)[None]
 

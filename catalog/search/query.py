@@ -13,7 +13,7 @@ from typing import Any
 
 from catalog.search import vocabulary
 from catalog.search.documents import HIGHEST, Marks
-from catalog.search.stems import ask_stems
+from catalog.search.stems import stems
 from catalog.search.words import Token, code, tokens
 from commerce.db.rows import fetch
 
@@ -21,8 +21,8 @@ from commerce.db.rows import fetch
 RARE = 5.0
 # What a whole value weighs that is all that was asked for, as a brand or category; all words in the name; quality.
 WHOLE_VALUE, NAMED, QUALITY = 1.0, 1.0, 0.05
-# The lowest tier of the hits that come first.
-FIRST = 2
+# The tier of the hits that come first.
+FIRST = 3
 # Words of a query that are looked at.
 MOST_TOKENS = 10
 # Part numbers are found by so many of their first characters.
@@ -78,7 +78,7 @@ def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
 
     `is_begun`: they are still typing, so that the last word may go on.
 
-    Two statements; where few are found, up to eight more.
+    One statement, and one for words whose stems are not known yet; where few are found, up to eight more.
     """
     typed = tokens(text[:500])[:MOST_TOKENS]
     if not typed:
@@ -89,7 +89,7 @@ def make_search(text: str, language: str, *, is_begun: bool = False) -> Search:
 class _Maker:
     def __init__(self, marks: Marks, language: str, text: str, typed: Sequence[Token], *, is_begun: bool) -> None:
         self.marks, self.language, self.text = marks, language, text
-        known = ask_stems(language, {term for token in typed for way in token.ways for term in way})
+        known = stems(language, {term for token in typed for way in token.ways for term in way})
         self.tokens = [token for token in typed if any(known[term] for term in token.ways[0])] or list(typed)
         self.ways = [[self._stemmed(way, known) for way in token.ways] for token in self.tokens]
         self.codes = [self._codes(token) for token in self.tokens]
@@ -194,9 +194,9 @@ class _Maker:
             if count < ENOUGH or (token.is_word and token.text not in known)
         }
         meant = vocabulary.list_meant(self.language, rare)
-        stems = ask_stems(self.language, {word for words in meant.values() for word in words})
+        stemmed = stems(self.language, {word for words in meant.values() for word in words})
         for ways, token in zip(self.ways, self.tokens, strict=True):
-            found = [(stem,) for word in meant.get(token.text, ()) if (stem := stems[word])]
+            found = [(stem,) for word in meant.get(token.text, ()) if (stem := stemmed[word])]
             ways += found
             added |= bool(found)
         last = self.tokens[-1].text
@@ -233,13 +233,13 @@ _WORD = "%s::float4 * ts_rank('{0.05, 0.4, 0.5, 1}', head, %s::tsquery)"
 def ranked(words: int, *, by_level: bool) -> str:
     """Return the table of the hits with what they are ordered by, as `o`, for a search that ranks so many words.
 
-    `tier` is 3 for hits of the level that comes first, and for all where no level is told from the others, and 1 for
-    others; it is 1 less for what is sold out in the channel.
+    `tier` is 3 for hits of the level that comes first, and for all where no level is told from the others, and 2 for
+    others; it is 2 less for what is sold out in the channel.
     """
     score = " + ".join([_SCORE.format(named=NAMED, quality=QUALITY), *[_WORD] * words])
-    first = "CASE WHEN words @@ %s::tsquery THEN 3 ELSE 1 END" if by_level else "3"
+    first = "CASE WHEN words @@ %s::tsquery THEN 3 ELSE 2 END" if by_level else "3"
     return f"""(
-  SELECT product_id, {first} - (%s::uuid = ANY(sold_out_in))::int AS tier, ({score})::float8 AS score
+  SELECT product_id, {first} - 2 * (%s::uuid = ANY(sold_out_in))::int AS tier, ({score})::float8 AS score
   FROM {HITS} WHERE words @@ %s::tsquery) o"""
 
 

@@ -37,8 +37,9 @@ _CONFIGURATIONS = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-# Documents have the same words again and again. So many are kept per configuration: some 10 MB.
+# Documents and searches have the same words again and again. So many are kept per configuration: some 10 MB.
 MOST_KEPT = 100_000
+_NOT_KEPT = " "  # no stem
 
 _kept: dict[str, dict[str, str | None]] = {}
 
@@ -48,31 +49,28 @@ def configuration(language: str) -> str | None:
     return _CONFIGURATIONS.get(language.split("-")[0].lower())
 
 
-def ask_stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
-    """Return each word's stem in a language, None for a stop word. One statement, none where no word has another stem.
+def stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
+    """Return each word's stem in a language, None for a stop word. Words with digits are their own stems.
 
-    Words with digits are their own stems.
+    One statement, none where this process has asked for all of them before, or no word has another stem.
     """
     found: dict[str, str | None] = {word: word for word in words}
     name = configuration(language)
-    asked = sorted(word for word in found if word.isalpha())
-    if name is not None and asked:
-        sql = "SELECT w, ts_lexize(%s::regdictionary, w) FROM unnest(%s::text[]) AS w"
-        found.update((word, (stem[0] if stem else None)) for word, stem in fetch(sql, [f"{name}_stem", asked]))
+    if name is None:
+        return found
+    kept = _kept.setdefault(name, {})
+    asked = {word: kept.get(word, _NOT_KEPT) for word in found if word.isalpha()}
+    missing = sorted(word for word, stem in asked.items() if stem == _NOT_KEPT)
+    if missing:
+        fresh = _ask(name, missing)
+        if len(kept) + len(fresh) > MOST_KEPT:
+            kept.clear()
+        kept.update(fresh)
+        asked.update(fresh)
+    found.update(asked)
     return found
 
 
-def stems(language: str, words: Iterable[str]) -> dict[str, str | None]:
-    """Return the same as `ask_stems`, asking only for words that this process has not asked for before."""
-    wanted = set(words)
-    name = configuration(language)
-    if name is None:
-        return {word: word for word in wanted}
-    kept = _kept.setdefault(name, {})
-    missing = [word for word in wanted if word not in kept]
-    if missing:
-        if len(kept) + len(missing) > MOST_KEPT:
-            kept.clear()
-            missing = list(wanted)
-        kept.update(ask_stems(language, missing))
-    return {word: kept[word] for word in wanted}
+def _ask(name: str, words: list[str]) -> dict[str, str | None]:
+    sql = "SELECT w, ts_lexize(%s::regdictionary, w) FROM unnest(%s::text[]) AS w"
+    return {word: stem[0] if stem else None for word, stem in fetch(sql, [f"{name}_stem", words])}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from catalog.search.documents import Marks
 from catalog.search.query import HITS
-from catalog.search.stems import ask_stems
+from catalog.search.stems import stems
 from catalog.search.words import fold, tokens
 from commerce.db.rows import fetch
 
@@ -38,7 +38,7 @@ def complete(text: str, language: str, *, rows: str, shown: str, params: list[An
     words = fetch(_WORDS, [language, begun, f"{begun}\U0010ffff", MOST_LOOKED_AT])
     if not words:
         return []
-    marks, known = Marks.of(language), ask_stems(language, [word for word, _ in words])
+    marks, known = Marks.of(language), stems(language, [word for word, _ in words])
     queries = [f"'{marks.word(known[word] or word)}'" for word, _ in words]
     seen = {row[0] for row in fetch(_SHOWN.format(rows=rows, shown=shown), [queries, *params])}
     before = " ".join(token.text for token in typed[:-1])

@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--profile", metavar="NAME", help="profile this operation afterwards; 1: the slowest")
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join([*BY_NAME, LISTS])}; no flatness")
-    parser.add_argument(
-        "--matching", metavar="TEXT", default="", help="of the lists those named like that"
-    )
+    parser.add_argument("--matching", metavar="TEXT", default="", help="of the lists those named like that")
     return parser
 
 
@@ -64,8 +62,9 @@ def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     began = time.monotonic()
     chosen = [] if options.only == LISTS else _chosen(options.only, options.profile)
     ground.prepare(stack, [plan.main] if options.only else plan.towns)
+    if not options.only or options.only == LISTS:
+        _lists(Bench(stack, plan), plan.main, options)
     if options.only == LISTS:
-        print(Bench(stack, plan).lists(plan.main, options.matching))
         return
     bench, load = Bench(stack, plan), os.getloadavg()[0]
     command = "make bench QUICK=1" if options.quick else "make bench"
@@ -73,7 +72,6 @@ def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     rows = bench.operations(plan.main, chosen)
     flats = [] if options.only else [bench.flatness(plan.by_shops, FLAT), bench.flatness(plan.by_size, FLAT)]
     tables = [report.flat_table(flat, "server + PostgreSQL ms") for flat in flats]
-    tables += [] if options.only else [bench.lists(plan.main)]
     text = "\n\n".join([heading, report.operations_table(rows), _menu(), *tables])
     print(text)
     print(
@@ -85,6 +83,16 @@ def _run(stack: Stack, plan: Plan, options: argparse.Namespace) -> None:
     if options.profile:
         print(f"\n{bench.profile(plan.main, _profiled(options.profile, rows))}")
     say(f"That took {(time.monotonic() - began) / 60:.1f} minutes.")
+
+
+def _lists(bench: "Bench", town: Town, options: argparse.Namespace) -> None:
+    """Measure and print lists, and write them down where all were measured."""
+    load = os.getloadavg()[0]
+    text = f"Load average before: {load:.1f}.\n\n{bench.lists(town, options.matching)}"
+    print(text)
+    if options.write and not options.matching:
+        report.write(text, marks=report.LISTS)
+        say(f"Written to {report.PAGE}.")
 
 
 def _menu() -> str:

@@ -19,6 +19,7 @@ from tests.bench.operations import Budget, Operation
 
 PAGE = PROJECT / "docs" / "performance.md"
 BEGIN, END = "<!-- made by `make bench WRITE=1`: begin -->", "<!-- made by `make bench WRITE=1`: end -->"
+LISTS = tuple(f"<!-- made by `python -m tests.bench --only lists --write`: {word} -->" for word in ("begin", "end"))
 FLAT = 1.3
 BARE = 0.30  # ms
 LIBRARIES = ("django", "gunicorn", "graphql-core", "psycopg", "orjson")
@@ -144,13 +145,14 @@ def over(rows: Sequence[Measured], flats: Sequence[Flat]) -> list[str]:
     return found
 
 
-def write(text: str, page: Path = PAGE) -> None:
+def write(text: str, page: Path = PAGE, marks: Sequence[str] = (BEGIN, END)) -> None:
     """Put the results between their marks in the page. Raises ValueError where the marks are gone."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = marks
+    before, begin, rest = page.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{page} has lost the lines {BEGIN} and {END}: put them back around the results.")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+        raise ValueError(f"{page} has lost the lines {first} and {last}: put them back around the results.")
+    page.write_text(f"{before}{first}\n\n{text}\n\n{last}{after}")
 
 
 def _commit() -> str:

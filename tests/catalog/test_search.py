@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from catalog import operations
 from catalog.models import Attribute, Product, ProductPublication, SearchDocument, SearchWord, Translation, Variant
+from catalog.models.search import NEVER
 from catalog.search import documents, pending, query, status
+from catalog.search.tasks import write_documents
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
 from tenants.models import Channel
@@ -216,6 +218,21 @@ def test_what_is_sold_out_comes_last(hits, tenant):
     assert hits(tenant, "lamp") == ["Lamp lamp", "Something with a lamp"], "the stock is that of now"
 
 
+@pytest.mark.parametrize("most", [1000, 8])
+def test_what_is_sold_out_comes_last_of_all_hits_however_many(graphql, tenant, monkeypatch, most):
+    monkeypatch.setattr(query, "MOST_RANKED", most)
+    with tenant_scope(tenant.id):
+        kind = make.make_product_type()
+        for number in range(50):
+            offer(f"Lamp {number}", stock=number % 3, product_type=kind)
+    for size in (4, 30):
+        for backwards in (False, True):
+            found = walk(graphql, tenant, "lamp", size, backwards=backwards)
+            free = [int(name.removeprefix("Lamp ")) % 3 > 0 for name in found]
+            assert len(set(found)) == 50
+            assert free == sorted(free, reverse=True)
+
+
 def test_another_order_may_be_asked_for(hits, tenant):
     with tenant_scope(tenant.id):
         offer("Red lamp", price=3000)
@@ -372,24 +389,6 @@ def test_many_products_at_once_are_written_by_a_worker(hits, tenant):
         assert "chair" in SearchWord.objects.values_list("word", flat=True)
 
 
-def test_the_stacks_own_worker_writes_what_is_due_within_a_second(tenant):
-    """The relay hands the event on and a worker writes; this process does nothing but look."""
-    with tenant_scope(tenant.id):
-        products = [offer(f"Lamp {number}") for number in range(pending.AT_ONCE + 1)]
-        Product.objects.update(name="Chair")
-        pending.products_changed([product.id for product in products])
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        with tenant_scope(tenant.id, read_only=True):
-            left = pending.count()
-            words = set(SearchWord.objects.values_list("word", flat=True))
-        if not left:
-            break
-        time.sleep(0.05)
-    assert left == 0
-    assert "chair" in words
-
-
 def test_one_worker_at_a_time_writes_a_tenants_words(tenant):
     with connections["platform"].cursor() as cursor:
         cursor.execute("BEGIN")
@@ -470,6 +469,63 @@ def test_a_rebuild_finds_what_was_never_told_and_forgets_words_that_are_gone(hit
         assert "bookshelf" in words
         assert "lampshade" not in words
         assert status.read_status().languages[0].words == len(words)
+
+
+def work(shop):
+    """Do what a worker does, until nothing is left, and return how many documents words are in."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        write_documents.apply(kwargs={"tenant_id": shop.id}).get()
+        with tenant_scope(shop.id):
+            if not pending.count() and not SearchWord.objects.filter(counted_at=NEVER).exists():
+                return dict(SearchWord.objects.values_list("word", "documents"))
+        time.sleep(0.05)  # another worker is at it
+    raise TimeoutError
+
+
+def test_words_are_counted_as_documents_change(tenant):
+    """What documents were written with is counted at once, what may have gone from them a day later."""
+    with tenant_scope(tenant.id):
+        first = offer("Red lamp")
+        offer("Blue lamp")
+        offer("Red chair")
+    learn(tenant)
+    kind = {"shirt": 3}
+    assert work(tenant) == {"red": 2, "blue": 1, "lamp": 2, "chair": 1, **kind}
+    with tenant_scope(tenant.id):
+        product = offer("Blue lamp of glass")
+        pending.products_changed([product.id])
+    kind = {"shirt": 4}
+    assert work(tenant) == {"red": 2, "blue": 2, "lamp": 3, "chair": 1, "glass": 1, **kind}
+    with tenant_scope(tenant.id):
+        first = Product.objects.get(id=first.id)
+        first.name = "Green lamp"
+    save(tenant, first)
+    assert work(tenant) == {"red": 2, "blue": 2, "lamp": 3, "chair": 1, "glass": 1, "green": 1, **kind}
+    with tenant_scope(tenant.id):
+        assert status.recount_due(timezone.now()) == 0
+        assert status.recount_due(timezone.now() + timedelta(days=2)) == 7
+    assert work(tenant) == {"red": 1, "blue": 2, "lamp": 3, "chair": 1, "glass": 1, "green": 1, **kind}
+
+
+def test_counting_what_is_known_outdates_no_search(hits, tenant):
+    with tenant_scope(tenant.id):
+        offer("Lamp")
+    learn(tenant)
+    assert work(tenant) == {"lamp": 1, "shirt": 1}
+    assert hits(tenant, "lamp") == ["Lamp"]
+    with tenant_scope(tenant.id):
+        assert status.recount_due(timezone.now() + timedelta(days=2)) == 2
+    with connections["default"].execute_wrapper(fail), connections["replica"].execute_wrapper(fail):
+        assert hits(tenant, "lamp") == ["Lamp"], "kept all the same"
+    with tenant_scope(tenant.id):
+        SearchWord.objects.update(documents=7)
+        assert status.recount_due(timezone.now() + timedelta(days=4)) == 2
+    assert work(tenant) == {"lamp": 1, "shirt": 1}
+
+
+def fail(execute, sql, params, many, context):
+    raise AssertionError(f"asks the database: {sql}")
 
 
 def test_another_language_of_a_channel_is_written_too(hits, tenant):

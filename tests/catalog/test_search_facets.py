@@ -1,5 +1,7 @@
 """Facets of lists of products, and suggestions: our additions to the schema."""
 
+from collections import Counter
+
 import pytest
 
 from catalog.models import Attribute, ProductPublication
@@ -244,3 +246,55 @@ def test_suggestions_and_facets_know_one_shop_alone(graphql, tenant, other_tenan
     assert suggest(graphql, other_tenant, "wal") == (["walrus"], ["Walrus chair"], [])
     assert suggest(graphql, tenant, "cha") == ([], [], [])
     assert facets(graphql, tenant)["stock"] == (1, 0)
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Return a shop of 40 products, of which one in eight is a lamp, with what each of them has."""
+    shop = open_shop()
+    with tenant_scope(shop.id):
+        colour = make.make_attribute("Colour", slug="colour", values=["Red", "Blue", "Green"])
+        size = make.make_attribute("Size", slug="size", values=["S", "M"])
+        kind = make.make_product_type("Kind", attributes=[colour, size])
+        colours, sizes = list(colour.values.order_by("position")), list(size.values.order_by("position"))
+        root = make.make_category("Root", slug="root")
+        leaves = [make.make_category(f"Leaf {n}", slug=f"leaf-{n}", parent=root) for n in range(3)]
+        facts = []
+        for n in range(40):
+            name = f"Lamp {n}" if n % 8 == 7 else f"Chair {n}"
+            # A colour may be on the product, on variants, on several of them, or on all.
+            own = [colours[n % 3]] if n % 2 else []
+            varied = [[colours[n % 3], sizes[n % 2]], [colours[n % 3]], [colours[(n + 1) % 3]]][: n % 4]
+            product = make.make_product(
+                name, product_type=kind, values=own, variants=0, category=leaves[n % 3] if n % 5 else None
+            )
+            for values in varied or [[]]:
+                make.make_variant(product, price=1000 + n, stock=n % 3, values=values)
+            held = {value.slug for value in [*own, *(value for values in varied for value in values)]}
+            groups = {"root", f"leaf-{n % 3}"} if n % 5 else set()
+            facts.append((name, held, groups))
+    learn(shop)
+    return shop, facts
+
+
+@pytest.mark.parametrize(("search", "named"), [(None, ""), ("lamp", "Lamp"), ("chair", "Chair")])
+def test_facets_of_few_products_are_counted_as_those_of_many(graphql, wide, search, named):
+    shop, facts = wide
+    listed = [fact for fact in facts if named in fact[0]]
+    found = facets(graphql, shop, search=search)
+    assert found["total"] == len(listed)
+    values = Counter(value for _, held, _ in listed for value in held)
+    assert {slug: count for part in found["attributes"].values() for slug, count in part.items()} == values
+    assert found["categories"] == Counter(group for _, _, groups in listed for group in groups)
+    assert sum(found["stock"]) == sum(count for _, _, count in found["prices"]) == len(listed)
+
+
+@pytest.mark.parametrize("search", [None, "lamp"])
+def test_a_chosen_value_narrows_the_other_facets_alone(graphql, wide, search):
+    shop, facts = wide
+    listed = [fact for fact in facts if search is None or "Lamp" in fact[0]]
+    found = facets(graphql, shop, search=search, filter={"attributes": [{"slug": "colour", "values": ["red"]}]})
+    red = [fact for fact in listed if "red" in fact[1]]
+    assert found["attributes"]["colour"] == Counter(v for _, held, _ in listed for v in held & {"red", "blue", "green"})
+    assert found["attributes"].get("size", {}) == Counter(v for _, held, _ in red for v in held & {"s", "m"})
+    assert found["categories"] == Counter(group for _, _, groups in red for group in groups)
