@@ -101,7 +101,7 @@ def count_by_status(shop) -> dict[str, int]:
     return counts
 
 
-def wait_until(is_true: Callable[[], bool], *, seconds: float = 20, what: str = "") -> None:
+def wait_until(is_true: Callable[[], bool], *, seconds: float = 60, what: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"

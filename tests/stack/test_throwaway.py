@@ -13,7 +13,7 @@ from commerce.stack.state import Identity
 from tests.stack.conftest import running
 
 
-def _wait_until(condition, patience=20.0):
+def _wait_until(condition, patience=60.0):
     deadline = time.monotonic() + patience
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -80,7 +80,7 @@ def test_interrupted_run_leaves_nothing_behind(number, code):
         assert len(servers) == 2
         assert len(processes.find_with_environment(mark)) >= 2
         process.send_signal(number)
-        assert process.wait(timeout=30) == code
+        assert process.wait(timeout=60) == code
         assert _wait_until(lambda: not directory.exists())
         assert not any(processes.is_alive(server) for server in servers)
         assert processes.find_with_environment(mark) == []

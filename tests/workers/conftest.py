@@ -20,7 +20,7 @@ from commerce import celery
 from commerce.stack.layout import Stack
 from tests.outbox.conftest import PROJECT, wait_until
 
-SOON = 40.0
+SOON = 60.0
 # Of the workers and beats that these tests start: they notice sooner what they are to notice.
 HEARTBEAT = 1.5
 
