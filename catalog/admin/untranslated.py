@@ -53,7 +53,7 @@ def _shown(
         "chain": " → ".join(chain),
         "between": " or ".join(chain[1:-1]),
         "by_chain": by_chain,
-        "counts": count_untranslated({language: wanted}),
+        "counts": [(_named(models[count.kind]), count) for count in count_untranslated({language: wanted})],
         "per_page": PER_PAGE,
     }
     kind, after = request.GET.get("kind", ""), request.GET.get("after", "")
@@ -65,10 +65,15 @@ def _shown(
     return {
         **found,
         "kind": kind,
+        "kind_name": _named(models[kind]),
         "after": last,
         "rows": [_row(models[kind], kind, language, row) for row in rows[:PER_PAGE]],
         "next": f"?{urlencode({**further, 'after': rows[PER_PAGE - 1].id})}" if len(rows) > PER_PAGE else "",
     }
+
+
+def _named(model: type[Model]) -> str:
+    return str(model._meta.verbose_name_plural).capitalize()
 
 
 def _row(model: type[Model], kind: str, language: str, row: Untranslated) -> dict[str, str]:

@@ -123,7 +123,7 @@ def _statement(kind: str) -> str:
 
 def _is_said(column: str, word: str) -> str:
     if word in _JSON:
-        return f"coalesce({column}::text NOT IN ('{{}}', 'null'), false)"
+        return f"coalesce({column} NOT IN ('{{}}'::jsonb, 'null'::jsonb), false)"
     return f"coalesce({column} <> '', false)"
 
 

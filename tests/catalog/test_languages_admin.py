@@ -36,9 +36,9 @@ def test_what_is_missing_is_counted_for_the_first_language(shop, client):
         make.make_translation(make.make_product("Coat", description=None), "nl-BE", name="Frak")
         make.make_product("Hat")
     shown = client.get(MISSING)
-    assert _rows(shown)[0] == ["Product", "1", "2"]
+    assert _rows(shown)[0] == ["Products", "1", "2"]
     assert "nl-BE → nl → en" in shown.content.decode()
-    assert _rows(client.get(MISSING, {"language": "fr"}))[0] == ["Product", "2", "2"]
+    assert _rows(client.get(MISSING, {"language": "fr"}))[0] == ["Products", "2", "2"]
 
 
 def test_what_is_missing_is_listed_with_the_way_to_it(shop, client):

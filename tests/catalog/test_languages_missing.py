@@ -12,6 +12,7 @@ from catalog.models import Attribute, ListingName, Product, SearchPending
 from catalog.queries.untranslated import KINDS, count_untranslated, iterate_untranslated, list_untranslated
 from catalog.search import pending
 from catalog.search.documents import write_documents
+from catalog.search.stems import stems
 from catalog.values import editorjs
 from commerce.db.scope import tenant_scope
 from commerce.graphql.ids import to_global_id
@@ -189,6 +190,7 @@ def test_products_are_found_by_the_words_that_their_readers_see(client_for):
         make.make_translation(coat, "fr-CA", name="Manteau")
         operations.set_chain(language="fr", fallbacks=["fr-CA"], now=timezone.now())
         write_documents([coat.id])
+        stems("fr", ["manteau", "manteaux", "frak"])  # kept, so that two engines take the same statements
     query = """query($text: String) {
       products(first: 5, channel: "default-channel", search: $text) { edges { node { name } } } }"""
 
