@@ -77,7 +77,7 @@ class ListArguments:
         check_nesting(filter or {})
         check_nesting(where or {})
         labelled = [*_labelled(filter or {}, read_filter), *_labelled(where or {}, read_where)]
-        texts = [text for text in (search, (filter or {}).get("search")) if text]
+        texts = [text for text in (search, (filter or {}).get("search")) if text and text.strip()]
         default = "RANK" if texts else "POSITION" if in_collection else "SLUG"
         order, descending = _order(sort_by or {}, default, bool(texts))
         collection = None
@@ -91,7 +91,7 @@ class ListArguments:
             descending=descending,
             collection=collection,
             attribute=_attribute(sort_by or {}),
-            searches=tuple(text for text in texts if text.strip()),
+            searches=tuple(texts),
         )
 
     def of(self, context: ShopContext, channel: ChannelRow) -> ProductList:

@@ -197,6 +197,16 @@ def test_a_list_of_all_variants_is_searched(graphql, shop):
     assert graphql(shop, before)["data"]["productVariants"]["edges"] == []
 
 
+@pytest.mark.parametrize("given", [{}, {"search": ""}, {"search": "  "}, {"filter": {"search": " "}}, {"filter": {}}])
+def test_an_empty_field_of_a_search_form_is_no_search(graphql, shop, given):
+    """Storefronts send what stands in the field, and lists keep their usual order."""
+    query = """query($search: String, $filter: ProductFilterInput) { products(first: 50, search: $search,
+      filter: $filter, channel: "default-channel") { edges { node { slug } } } }"""
+    slugs = [edge["node"]["slug"] for edge in graphql(shop, query, **given)["data"]["products"]["edges"]]
+    assert "shirt" in slugs
+    assert slugs == sorted(slugs)
+
+
 def test_parts_of_a_product_by_their_ids(graphql, shop):
     with tenant_scope(shop.id):
         mug = make.make_product("Mug", slug="mug", channels=[shop.channel])
