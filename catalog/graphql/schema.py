@@ -92,7 +92,7 @@ class Query(ContentQuery, SearchQuery):
         channel=channel_argument(),
         filter=CollectionFilterInput(description="What to narrow the list by."),
         where=CollectionWhereInput(description="What to narrow the list by; not together with `filter`."),
-        sort_by=CollectionSortingInput(description="The order; by name if not given."),
+        sort_by=CollectionSortingInput(description="The order; by slug if not given."),
         search=graphene.String(description="A part of the name or the slug."),
         description="The collections that shoppers of a channel see.",
     )
@@ -221,7 +221,7 @@ class Query(ContentQuery, SearchQuery):
             return [empty_page()]
         if published is not None:
             narrowed.append(groups.is_published(published.value == "PUBLISHED", market, info.context.now))
-        field, descending = order_of(sort_by, "NAME")
+        field, descending = order_of(sort_by, "SLUG")
         field = "PUBLISHED_AT" if field == "PUBLICATION_DATE" else field
         return [groups.list_collections(narrowed, page, market, info.context.now, field, descending=descending)]
 

@@ -44,6 +44,7 @@ CATEGORY_ORDERINGS = {
     ),
 }
 COLLECTION_ORDERINGS = {
+    "SLUG": Ordering(("c.slug",), (str,)),
     "NAME": CATEGORY_ORDERINGS["NAME"],
     "PRODUCT_COUNT": CATEGORY_ORDERINGS["PRODUCT_COUNT"],
     # Whether and from when it is shown in the channel.
@@ -215,7 +216,7 @@ def list_collections(
     page: PageRequest,
     channel: ChannelRow,
     now: datetime,
-    ordering: str = "NAME",
+    ordering: str = "SLUG",
     *,
     descending: bool = False,
 ) -> Page[CollectionRow]:

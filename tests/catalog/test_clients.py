@@ -111,6 +111,18 @@ def test_the_items_of_all_menus(graphql, shop, client_for):
     assert names(seen) == ["Level 0", "Hidden", "Level 1", "Level 2", "Level 3"]
 
 
+def test_collections_come_by_slug_if_no_order_is_asked_for(graphql, shop):
+    with tenant_scope(shop.id):
+        for name, slug in [("Zebra", "a-zebra"), ("Ant", "c-ant"), ("Bee", "b-bee")]:
+            make.make_collection(name, slug=slug)
+    query = """query($first: Int!, $after: String) { collections(first: $first, after: $after,
+      channel: "default-channel") { pageInfo { endCursor } edges { node { slug name } } } }"""
+    page = graphql(shop, query, first=2)["data"]["collections"]
+    assert names(page) == ["Zebra", "Bee"]
+    rest = graphql(shop, query, first=2, after=page["pageInfo"]["endCursor"])["data"]["collections"]
+    assert names(rest) == ["Ant"]
+
+
 def test_a_menu_may_be_asked_for_seven_levels_deep(graphql, shop):
     item = "id name level url category { id name } collection { id name } page { id title }"
     nested = item
