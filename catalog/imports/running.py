@@ -30,6 +30,9 @@ from commerce.db.scope import tenant_scope
 from tenants import queries as tenants
 
 ATTEMPTS = 5
+# Batches between two looks at the shop's undelivered events, of which each makes some thousands. A look reads what was
+# delivered, too, while an old snapshot (an export's) keeps PostgreSQL from clearing it away.
+LOOKED_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,9 @@ class _Import:
         told, resumed_at = len(before), self.progress.position
         self.observer.started(self.progress, before)
         writer = self._writer()
-        for chunk in self._chunks():
-            outbox.wait_for_room(self.tenant_id)
+        for number, chunk in enumerate(self._chunks()):
+            if number % LOOKED_EVERY == 0:
+                outbox.wait_for_room(self.tenant_id)
             self.progress, problems = self._write_sturdily(chunk, writer, run.id, told)
             told += len(problems)
             self.observer.advanced(self.progress, problems)

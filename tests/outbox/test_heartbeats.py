@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connections
 
+from catalog.imports import running
 from commerce.db.scope import tenant_scope
 from commerce.outbox import heartbeats, pressure, queries
 from commerce.outbox.heartbeats import Pulse
@@ -205,6 +206,7 @@ def test_an_import_waits_between_its_batches_and_is_whole(tenant, settings, tmp_
         make_relay().drain()
 
     monkeypatch.setattr(pressure.time, "sleep", sleep)
+    monkeypatch.setattr(running, "LOOKED_EVERY", 1)
     result = run(tenant, write_csv(tmp_path / "products.csv", ROWS), batch_size=1)
     assert (result.code, counts(result)) == (0, (3, 0, 0, 0))
     assert len(slept) == 2, "before the second product's batch and the third's"

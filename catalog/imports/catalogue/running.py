@@ -20,7 +20,7 @@ from catalog.imports.catalogue.values import Read, Uses, read_value, write_value
 from catalog.imports.corrections import COLUMN
 from catalog.imports.errors import FileError, Problem
 from catalog.imports.readers import Layout, Row, read_rows, scan
-from catalog.imports.running import ATTEMPTS, Observer, Summary, is_passing
+from catalog.imports.running import ATTEMPTS, LOOKED_EVERY, Observer, Summary, is_passing
 from catalog.imports.runs import Progress, Status
 from catalog.imports.sheets import execute
 from catalog.operations import NotUnique
@@ -68,8 +68,9 @@ def import_catalogue(
     observer.started(progress, before)
     resumed_at, cut = progress.position, None
     try:
-        for rows in _batches(read_rows(path, _LAYOUT), after=resumed_at, size=batch_size):
-            outbox.wait_for_room(tenant_id)
+        for number, rows in enumerate(_batches(read_rows(path, _LAYOUT), after=resumed_at, size=batch_size)):
+            if number % LOOKED_EVERY == 0:
+                outbox.wait_for_room(tenant_id)
             observer.advanced(*job.write(rows))
     except FileError as error:
         cut = error
