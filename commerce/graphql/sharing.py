@@ -1,7 +1,8 @@
 """What an answer to a GET request says to the caches on its way: who may keep it, how long, and by which words.
 
-Everything that an answer depends on is in its address, but for the caller: an answer to one with credentials is
-kept by nobody. A storefront token is no credential, as it changes no answer.
+Everything that an answer depends on is in its address, but for the caller, and the language that its reader prefers,
+which `Vary` names where a host has none of its own: an answer to a caller with credentials is kept by nobody. A
+storefront token is no credential, as it changes no answer.
 """
 
 from datetime import datetime
