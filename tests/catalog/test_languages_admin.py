@@ -73,7 +73,8 @@ def test_long_lists_are_paged(shop, client, monkeypatch):
     with tenant_scope(shop.id):
         for number in range(5):
             make.make_product(f"Coat {number}", variants=0)
-    address, names = f"{MISSING}?language=fr&kind=Product", []
+    names: list[str] = []
+    address: str | None = f"{MISSING}?language=fr&kind=Product"
     while address:
         shown = client.get(address)
         names += [row[0] for row in _rows(shown)]
