@@ -11,6 +11,7 @@ from catalog.rich_text import clean_editorjs, clean_html, clean_url
 from catalog.values import parse_value
 from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
+from tests.catalog.test_export_catalogue import THING, load, product, write
 from tests.factories import catalog as make
 from tests.rest.conftest import Office, make_key
 
@@ -141,3 +142,19 @@ def test_the_back_office_is_a_door(tenant, graphql):
     shown = graphql(tenant, query)["data"]
     assert json.loads(shown["product"]["description"]) == document(GOOD)
     assert json.loads(shown["page"]["content"]) == document(GOOD)
+
+
+def test_a_catalogue_and_its_translations_are_doors(tenant, graphql, tmp_path):
+    words = {"nl": {"name": "Kop", "description": document(BAD)}}
+    cup = product(
+        description=document(BAD),
+        translations=words,
+        publications=[{"channel": "default-channel"}],
+        variants=[{"sku": "A", "prices": [{"channel": "default-channel", "currency": "USD", "price": 500}]}],
+    )
+    _, refused = load(tenant, write(tmp_path / "in.jsonl", THING, cup, product("bad", description={"blocks": 1})))
+    assert len(refused) == 1, "no document is refused"
+    assert "EditorJS" in json.dumps(refused)
+    shown = graphql(tenant, '{product(slug: "cup"){description translation(languageCode: NL){description}}}')["data"]
+    assert json.loads(shown["product"]["description"]) == document(GOOD)
+    assert json.loads(shown["product"]["translation"]["description"]) == document(GOOD)
