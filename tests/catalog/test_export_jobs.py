@@ -6,18 +6,21 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog import operations, transfers
 from catalog import tasks as tasks  # they know the jobs
+from catalog.exports import catalogue, writing
 from catalog.exports import jobs as exports
-from catalog.exports import writing
 from catalog.models import Category, Export, Menu, ReleasedFile
 from commerce.db.scope import tenant_scope
 from commerce.errors import DomainError
 from commerce.jobs import jobs
 from commerce.storage import files_of
+from tests.factories.catalog import make_media, make_product, make_product_type
 from tests.s3 import fetch
 
 
@@ -71,6 +74,21 @@ def test_a_job_writes_a_whole_catalogue_into_the_storage(shop, monkeypatch):
     assert told[0] == 10
     assert one.file_name.startswith("catalogue-")
     assert one.size == len(content_of(shop, one))
+
+
+def test_no_page_of_an_export_has_parts_of_products_put_in_order_by_an_index_of_the_whole_shop(shop):
+    """In a scope along indexes PostgreSQL sorts nothing: it would read them all, for each page."""
+    with tenant_scope(shop.id):
+        kind = make_product_type("Cup", attributes=[])
+        for number in range(3):
+            make_media(make_product(f"Cup {number}", product_type=kind, variants=2))
+    with tenant_scope(shop.id, read_only=True, along_indexes=True), CaptureQueriesContext(connection) as asked:
+        lines = list(catalogue.lines())
+    assert sum(len(line["variants"]) for line in lines if line["object"] == "product") == 6
+    asked_of = [one["sql"] for one in asked if "product_id" in one["sql"] and " IN (" in one["sql"]]
+    parts = [sql for sql in asked_of if 'FROM "catalog_variant"' in sql or 'FROM "catalog_media"' in sql]
+    assert len(parts) == 2
+    assert not any("ORDER BY" in sql for sql in parts)
 
 
 def test_progress_is_seen_while_the_snapshot_is_open(shop, monkeypatch):
