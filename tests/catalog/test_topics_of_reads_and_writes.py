@@ -15,6 +15,7 @@ from catalog.models.stock import MOST_SHOWN
 from catalog.operations import Pieces, refresh_products, release_stock, reserve_stock
 from catalog.queries import attributes, conditions, groups, lists, products, translations
 from catalog.search.query import make_search
+from catalog.values import editorjs
 from commerce.db.scope import tenant_scope
 from commerce.db.topics import collecting_reads, on_changes, remove_handler
 from commerce.graphql.paging import PageRequest
@@ -195,8 +196,10 @@ READS = {
         lambda s: one("listing", s.channel.id) | one("product", s.product) | {"attribute", "value", "assigned-value"},
     ),
     "a list by exact stock": (
-        lambda s: lists.get_page(product_list(s, conditions=(conditions.with_stock(None, 1, None),)), page()),
-        lambda s: one("listing", s.channel.id) | one("product", s.product) | {"product", "pieces"},
+        lambda s: lists.get_page(
+            product_list(s, conditions=tuple(conditions.flatten([conditions.with_stock(None, 1, None)], "USD"))), page()
+        ),
+        lambda s: one("listing", s.channel.id) | one("product", s.product) | {"product", "pieces", "warehouse"},
     ),
     "channels": (lambda s: tenants.list_channel_rows(), lambda s: {"channel"}),
     "metadata of products": (
@@ -336,9 +339,17 @@ def test_a_sale_that_shoppers_cannot_see_outdates_what_counts_exactly_alone(shop
 def test_saving_a_product_outdates_it_and_not_the_lists(shop, told):
     with tenant_scope(shop.id):
         product = Product.objects.get(id=shop.product)
-        product.rating = 4.5
+        product.description = editorjs("Other words.")
         operations.save(product, now=NOW)
     assert told == [changed("product", shop.product) | unnamed("search")]
+
+
+def test_a_rating_outdates_the_lists_of_its_channels_which_may_be_in_its_order(shop, told):
+    with tenant_scope(shop.id):
+        product = Product.objects.get(id=shop.product)
+        product.rating = 4.5
+        operations.save(product, now=NOW)
+    assert told == [changed("product", shop.product) | changed("listing", shop.channel.id) | unnamed("search")]
 
 
 def test_what_shoppers_do_not_search_by_outdates_no_search(shop, told):
