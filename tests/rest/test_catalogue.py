@@ -6,6 +6,8 @@ import pytest
 
 from catalog.models import (
     CollectionPublication,
+    Export,
+    Import,
     Menu,
     MenuItem,
     Page,
@@ -17,7 +19,7 @@ from catalog.models import (
 from commerce.db.scope import tenant_scope
 from commerce.urls import rest
 from tests.factories import catalog as make
-from tests.factories.rows import load_every_model
+from tests.factories.rows import fill, load_every_model
 from tests.factories.tenants import make_channel, open_shop
 from tests.rest.conftest import Office, make_key
 
@@ -238,6 +240,8 @@ PAGES = {
     "menu-items": 1,
     "page-types": 2,
     "pages": 2,
+    "imports": 1,
+    "exports": 1,
 }
 
 
@@ -259,6 +263,8 @@ def full(_database) -> tuple[Any, Office]:
             MenuItem.objects.create(menu=menu, name="I", url="/")
             kind = PageType.objects.create(name="T", slug=f"t-{number}")
             Page.objects.create(page_type=kind, title="P", slug=f"p-{number}")
+            for transfer in (Export, Import):
+                fill(transfer, shop.token)
     return shop, Office(shop, make_key(shop))
 
 
