@@ -221,11 +221,13 @@ def test_what_is_sold_out_comes_last(hits, tenant):
 @pytest.mark.parametrize("most", [1000, 8])
 def test_what_is_sold_out_comes_last_of_all_hits_however_many(graphql, tenant, monkeypatch, most):
     monkeypatch.setattr(query, "MOST_RANKED", most)
+    monkeypatch.setattr(query, "_GUESSED_AT", 1)
     with tenant_scope(tenant.id):
         kind = make.make_product_type()
         for number in range(50):
             offer(f"Lamp {number}", stock=number % 3, product_type=kind)
-    for size in (4, 30):
+        assert bool(query.make_search("lamp", "en").level) == (most == 8)
+    for size in (1, 2, 4, 30):
         for backwards in (False, True):
             found = walk(graphql, tenant, "lamp", size, backwards=backwards)
             free = [int(name.removeprefix("Lamp ")) % 3 > 0 for name in found]
