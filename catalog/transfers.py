@@ -1,6 +1,7 @@
 """What imports and exports have in common: their states, their files, and for how long both are kept."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -16,8 +17,20 @@ from commerce.errors import DomainError
 from commerce.jobs.models import Job
 from commerce.storage import TenantFiles, files_of
 
-# Who may start, see and stop imports and exports, whatever is in their files.
+# Who sees imports and exports, and their jobs.
 PERMISSION = "MANAGE_PRODUCTS"
+# By area and permission: what a file of products holds, what an import makes besides, and what a whole catalogue holds.
+_PRODUCTS = (("catalog", PERMISSION),)
+_TYPES = (("catalog", "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES"),)
+_WHOLE = (
+    *_PRODUCTS,
+    *_TYPES,
+    ("stock", PERMISSION),
+    ("translations", "MANAGE_TRANSLATIONS"),
+    ("content", "MANAGE_PAGES"),
+    ("content", "MANAGE_PAGE_TYPES_AND_ATTRIBUTES"),
+    ("content", "MANAGE_MENUS"),
+)
 # For so many seconds an address of a file holds.
 ADDRESS_SECONDS = 300
 
@@ -44,6 +57,17 @@ class Download(NamedTuple):
     url: str
     file_name: str
     expires_at: datetime
+
+
+def needs(one: type[Import | Export] | Import | Export, format: str = "") -> Sequence[tuple[str, str]]:
+    """Return what a caller needs for files like this one, or of a format: all of these, by area and permission.
+
+    They are those under which the same is read and written piece by piece.
+    """
+    if (format or getattr(one, "format", "")) == Export.Format.CATALOGUE:
+        return _WHOLE
+    is_import = isinstance(one, Import) or one is Import
+    return (*_PRODUCTS, *_TYPES) if is_import else _PRODUCTS
 
 
 def status_of(one: Import | Export) -> Status:

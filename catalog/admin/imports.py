@@ -23,6 +23,7 @@ from commerce.errors import DomainError
 from tenants import queries as tenants
 from tenants.admin.base import TenantAdmin, TenantForm
 from tenants.admin.buttons import Buttons, badge
+from tenants.admin.people import codes_of
 
 _BADGES = {
     Status.WAITING: "dull",
@@ -37,6 +38,12 @@ _BADGES = {
 _STOPS = (Status.QUEUED, Status.RUNNING)
 # Refused rows that are shown; the file has all.
 MOST_SHOWN = 50
+
+
+def _missing(user: Any, one: Any, format: str = "") -> list[str]:
+    """Return the permissions that somebody lacks for files like this one, or of a format."""
+    held = codes_of(user)
+    return [code for _, code in transfers.needs(one, format) if code not in held]
 
 
 class ChannelField(forms.ChoiceField):
@@ -54,6 +61,15 @@ class TransferForm(TenantForm):
     """A form whose object is made by an operation, as a job."""
 
     channel = ChannelField(help_text="For prices and publications of a CSV.")
+
+    acting: Any = None
+
+    def clean_format(self) -> str:
+        """Refuse a format whose content the reader may not read or write piece by piece."""
+        wanted = str(self.cleaned_data["format"])
+        if missing := _missing(self.acting, self._meta.model, wanted):
+            raise forms.ValidationError(f"You need {', '.join(missing)} for it.")
+        return wanted
 
     def begin(self, page: TenantAdmin, request: HttpRequest) -> Any:
         """Start the job and return its row. Raises DomainError."""
@@ -125,6 +141,11 @@ class TransferAdmin(Buttons, TenantAdmin):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         found: QuerySet[Any] = super().get_queryset(request).select_related(*self.related)
         return found
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.acting = request.user
+        return form
 
     # --- What is shown ---------------------------------------------------------------------------------
 
@@ -202,8 +223,11 @@ class TransferAdmin(Buttons, TenantAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) and not (obj and _missing(request.user, obj))
+
     def may_press(self, request: HttpRequest, obj: Any) -> bool:
-        return self.has_add_permission(request)
+        return self.has_add_permission(request) and self.has_view_permission(request, obj)
 
     # --- The file --------------------------------------------------------------------------------------
 

@@ -19,13 +19,14 @@ from catalog.imports import jobs as imports
 from catalog.models import Export, Import, ImportProblem
 from catalog.rest.base import PRODUCTS
 from catalog.transfers import Status
+from commerce.db.scope import tenant_scope
 from commerce.idempotency import Answer
 from commerce.rest.filters import Filter, read_filters
 from commerce.rest.paging import read_limit, read_page
 from commerce.rest.parsing import JSONParser
 from commerce.rest.resources import page_of
 from commerce.rest.schema import CURSOR, LIMIT, Operation, parameter_of
-from commerce.rest.views import answer
+from commerce.rest.views import READS, answer
 from tenants.rest import Need, ShopView
 
 # Bytes of a body that brings its file along; larger files are sent by the form that is answered.
@@ -156,6 +157,13 @@ class _Transfers(ShopView):
     def show(self, one: Any) -> dict[str, Any]:
         raise NotImplementedError
 
+    def allow(self, one: Any, format: str = "") -> Any:
+        """Return an import or export whose content the caller may read or write, or raise DomainError."""
+        verb = "write" if self.model is Import and self.request.method not in READS else "read"
+        for area, permission in transfers.needs(one, format):
+            Need(f"{area}:{verb}", (permission,)).check(self.caller)
+        return one
+
     def list(self, request: Request) -> HttpResponse:
         """Answer with a page of them, in the order of their beginning."""
         given = request.query_params
@@ -170,10 +178,15 @@ class _Transfers(ShopView):
 
         return self.reading(read)
 
-    def changing(self, change: Callable[[UUID], Any], id: UUID) -> HttpResponse:
+    def changing(self, find: Callable[[UUID], Any], change: Callable[[UUID], Any], id: UUID) -> HttpResponse:
         """Answer with what a change has made of one of them."""
         self.refuse_parameters(self.request)
-        return self.writing(lambda: answer(self.show(change(id))))
+
+        def write() -> Answer:
+            self.allow(find(id))
+            return answer(self.show(change(id)))
+
+        return self.writing(write)
 
     def list_parameters(self) -> Sequence[OpenApiParameter]:
         return [LIMIT, CURSOR, parameter_of(self.format_filter)]
@@ -210,6 +223,7 @@ class Imports(_Transfers):
 
     def _announce(self) -> Answer:
         given = self._checked(NewImportSerializer)
+        self.allow(Import, given["format"])
         size = given.pop("size")
         imports.check_size(size)
         one = imports.create_import(**given, actor=self.actor, now=self.now, tenant_id=self.tenant)
@@ -218,6 +232,7 @@ class Imports(_Transfers):
 
     def _take_in(self) -> Answer:
         given = self._checked(ImportFileSerializer)
+        self.allow(Import, given["format"])
         file = given.pop("file")
         one = imports.create_import(**given, file_name=file.name, actor=self.actor, now=self.now, tenant_id=self.tenant)
         imports.put_file(one, file, tenant_id=self.tenant)
@@ -237,22 +252,28 @@ class Imports(_Transfers):
     def start(self, request: Request, id: UUID) -> HttpResponse:
         """Take in the file that was sent."""
         self.refuse_parameters(request)
-        return self.working(lambda: answer(self.show(imports.start_import(id, tenant_id=self.tenant))))
+
+        def work() -> Answer:
+            with tenant_scope(self.tenant, read_only=True):
+                self.allow(imports.get_import(id))
+            return answer(self.show(imports.start_import(id, tenant_id=self.tenant)))
+
+        return self.working(work)
 
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, id: UUID) -> HttpResponse:
         """Have an import stop after its batch."""
-        return self.changing(imports.pause_import, id)
+        return self.changing(imports.get_import, imports.pause_import, id)
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, id: UUID) -> HttpResponse:
         """Go on with an import that was paused, or failed."""
-        return self.changing(imports.resume_import, id)
+        return self.changing(imports.get_import, imports.resume_import, id)
 
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: UUID) -> HttpResponse:
         """Have an import stop after its batch for good; what is in stays."""
-        return self.changing(imports.cancel_import, id)
+        return self.changing(imports.get_import, imports.cancel_import, id)
 
     @action(detail=True, methods=["get"])
     def problems(self, request: Request, id: UUID) -> HttpResponse:
@@ -262,7 +283,7 @@ class Imports(_Transfers):
         limit = read_limit(given)
 
         def read() -> Answer:
-            rows = ImportProblem.objects.filter(run_id=imports.get_import(id).run_id)
+            rows = ImportProblem.objects.filter(run_id=self.allow(imports.get_import(id)).run_id)
             page = read_page(rows, ("number",), limit=limit, cursor=given.get("cursor"), list_name=f"problems {id}")
             items = ImportProblemSerializer(page.rows, many=True).data
             return answer({"items": items, "next_cursor": page.next_cursor})
@@ -275,8 +296,7 @@ class Imports(_Transfers):
         self.refuse_parameters(request)
 
         def read() -> Answer:
-            one = imports.get_import(id)
-            return self._download(one.corrections)
+            return self._download(self.allow(imports.get_import(id)).corrections)
 
         return self.reading(read)
 
@@ -337,6 +357,7 @@ class Exports(_Transfers):
         def write() -> Answer:
             serializer = NewExportSerializer(data=request.data)
             serializer.is_valid(raise_exception=True)
+            self.allow(Export, serializer.validated_data["format"])
             one = exports.start_export(**serializer.validated_data, actor=self.actor, now=self.now)
             return answer(self.show(one), 201)
 
@@ -350,7 +371,7 @@ class Exports(_Transfers):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: UUID) -> HttpResponse:
         """Have an export stop; there is no file then."""
-        return self.changing(exports.cancel_export, id)
+        return self.changing(exports.get_export, exports.cancel_export, id)
 
     @action(detail=True, methods=["get"])
     def file(self, request: Request, id: UUID) -> HttpResponse:
@@ -358,7 +379,7 @@ class Exports(_Transfers):
         self.refuse_parameters(request)
 
         def read() -> Answer:
-            one = exports.get_export(id)
+            one = self.allow(exports.get_export(id))
             found = transfers.make_download(one.file, tenant_id=self.tenant, file_name=one.file_name, now=self.now)
             return answer(found._asdict())
 

@@ -30,7 +30,7 @@ def _no_worker(monkeypatch):
 
 @pytest.fixture
 def client(tenant):
-    return sign_in(tenant, permissions=["MANAGE_PRODUCTS"])
+    return sign_in(tenant, permissions=["MANAGE_PRODUCTS", "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES"])
 
 
 def send(client, content=CSV, *, name="products.csv", format="shopify", **fields):
@@ -112,7 +112,8 @@ def test_what_is_wrong_is_told_and_what_was_entered_stays(tenant, client, fields
         assert not Import.objects.exists()
 
 
-def test_an_export_is_started_and_fetched(tenant, client):
+def test_an_export_is_started_and_fetched(tenant):
+    client = sign_in(tenant)
     form = read_form(client.get(page(Export, "add")))
     answer = client.post(page(Export, "add"), {**form, "format": "catalogue", "_save": "Save"})
     assert answer.status_code == 302, errors(answer)
@@ -129,6 +130,20 @@ def test_an_export_is_cancelled(tenant, client):
     client.post(page(Export, "add"), {"format": "shopify", "channel": "", "_save": "Save"})
     press(client, get(tenant, Export), "cancel")
     assert transfers.status_of(get(tenant, Export)) == "cancelled"
+
+
+def test_a_whole_catalogue_is_for_who_may_read_and_write_all_of_it(tenant, client):
+    refused = client.post(page(Export, "add"), {"format": "catalogue", "channel": "", "_save": "Save"})
+    lacking = "MANAGE_TRANSLATIONS, MANAGE_PAGES, MANAGE_PAGE_TYPES_AND_ATTRIBUTES, MANAGE_MENUS"
+    assert f"You need {lacking} for it." in errors(refused)
+    assert lacking in errors(send(client, b"{}", name="c.jsonl", format="catalogue"))
+    everything = sign_in(tenant)
+    everything.post(page(Export, "add"), {"format": "catalogue", "channel": "", "_save": "Save"})
+    one = get(tenant, Export)
+    assert everything.get(page(one)).status_code == 200
+    assert client.get(page(one)).status_code == 403
+    assert client.get(page(one).replace("/change/", "/download/")).status_code == 403
+    assert press(client, one, "cancel").status_code == 403
 
 
 def test_others_may_not(tenant, other_tenant, client):

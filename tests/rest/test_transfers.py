@@ -185,6 +185,53 @@ def test_a_key_is_needed_with_permission_and_scope(tenant):
     assert reader("POST", "exports", {"format": "catalogue"}).status_code == 403
 
 
+PERMISSIONS = [
+    "MANAGE_PRODUCTS",
+    "MANAGE_PRODUCT_TYPES_AND_ATTRIBUTES",
+    "MANAGE_TRANSLATIONS",
+    "MANAGE_PAGES",
+    "MANAGE_PAGE_TYPES_AND_ATTRIBUTES",
+    "MANAGE_MENUS",
+]
+
+
+@pytest.mark.parametrize("missing", PERMISSIONS)
+def test_a_whole_catalogue_is_for_who_may_read_and_write_all_of_it(tenant, office, missing):
+    """What holds everything asks for what every part of it asks for."""
+    line = b'{"object": "catalogue", "version": 1, "channels": []}\n'
+    theirs = send(office, line, name="c.jsonl", format="catalogue").data["id"]
+    out = office("POST", "exports", {"format": "catalogue"}).data["id"]
+    less = Office(tenant, make_key(tenant, *(code for code in PERMISSIONS if code != missing)))
+    announced = {"format": "catalogue", "file_name": "c.jsonl", "size": 10}
+    for method, path, body in (
+        ("POST", "imports", announced),
+        ("POST", f"imports/{theirs}/start", None),
+        ("POST", f"imports/{theirs}/pause", None),
+        ("POST", f"imports/{theirs}/resume", None),
+        ("POST", f"imports/{theirs}/cancel", None),
+        ("GET", f"imports/{theirs}/problems", None),
+        ("GET", f"imports/{theirs}/error-file", None),
+        ("POST", "exports", {"format": "catalogue"}),
+        ("GET", f"exports/{out}/file", None),
+        ("POST", f"exports/{out}/cancel", None),
+    ):
+        assert (path, less(method, path, body).status_code) == (path, 403)
+    assert send(less, line, name="c.jsonl", format="catalogue").status_code == 403
+    may_import = missing not in PERMISSIONS[:2]
+    assert send(less, format="shopify").status_code == (201 if may_import else 403)
+    assert less("POST", "exports", {"format": "shopify"}).status_code == (403 if missing == PERMISSIONS[0] else 201)
+
+
+@pytest.mark.parametrize("scopes", [["catalog:write"], ["catalog:write", "stock:write", "translations:write"]])
+def test_a_whole_catalogue_needs_every_scope(tenant, scopes):
+    office = Office(tenant, make_key(tenant, scopes=scopes))
+    announced = {"file_name": "c.jsonl", "size": 10}
+    assert office("POST", "imports", {**announced, "format": "catalogue"}).status_code == 403
+    assert office("POST", "imports", {**announced, "format": "shopify", "file_name": "p.csv"}).status_code == 201
+    office = Office(tenant, make_key(tenant, scopes=[*scopes, "stock:write", "translations:write", "content:write"]))
+    assert office("POST", "imports", {**announced, "format": "catalogue"}).status_code == 201
+
+
 def test_the_same_request_imports_once(office):
     key = {"Idempotency_Key": str(uuid4())}
     first, second = (send(office, format="shopify", headers=key) for _ in range(2))
