@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,22 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, if there are several processes."""
+    """Name each test by itself, and begin with what takes longest, if there are several processes."""
     if "PYTEST_XDIST_WORKER" in os.environ:
+        _tell_apart(items)
         first = ("waiting", *TOGETHER)
         order = {unit: number for number, unit in enumerate(first)}
         items.sort(key=lambda item: order.get(unit_of(item.nodeid), len(order)))
+
+
+def _tell_apart(items: Sequence[pytest.Item]) -> None:
+    """Name the tests that schemathesis makes by their operations: of those that share a name, xdist runs one alone."""
+    for item in items:
+        if label := getattr(item, "operation_label", None):
+            item._id = type(item._id).parse(f"{item.nodeid}[{label}]")
+    known = Counter(item.nodeid for item in items)
+    if many := [name for name, count in known.items() if count > 1]:
+        raise pytest.UsageError(f"Several tests are called {many[0]}: not all of them would run.")
 
 
 @pytest.fixture(scope="session", autouse=True)
