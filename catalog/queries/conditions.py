@@ -262,13 +262,13 @@ def updated_at(instants: Sequence[datetime]) -> Condition:
 
 def has_metadata(key: str, values: Sequence[str] | None) -> Condition:
     """Return the condition that the product has this key in its public metadata, with one of the values if given."""
-    # An index has the products that have any metadata; which ones is asked of each.
+    # An index has the products that have any metadata; which ones is asked of each. By its order it is chosen.
     source = "FROM catalog_product p WHERE NOT (p.metadata = '{}'::jsonb)"
     if values is None:
         found = _members("p.id", f"{source} AND p.metadata ? %s", key)
     else:
         found = _members("p.id", f"{source} AND p.metadata ->> %s = ANY(%s)", key, list(values))
-    return replace(found, searches=True)
+    return replace(found, members=f"{found.members} ORDER BY p.id", searches=True)
 
 
 def is_purchasable(wanted: bool) -> Condition:
