@@ -22,7 +22,6 @@ batches, in the relay's own transaction, so that it is committed with the events
 
 import logging
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -39,6 +38,7 @@ from commerce.observability.metrics import outbox_events
 from commerce.outbox import claims
 from commerce.outbox.claims import Claimed, Failure, Outcome, Wait
 from commerce.outbox.registry import EventRecord, Subscriptions, subscriptions
+from commerce.stopping import StopFlag
 
 logger = logging.getLogger("commerce.outbox.relay")
 
@@ -65,7 +65,7 @@ class Relay:
     def __init__(self, *, subscribers: Subscriptions = subscriptions, options: Options | None = None) -> None:
         self.subscribers = subscribers
         self.options = options or Options()
-        self._stop = threading.Event()
+        self._stop = StopFlag()
         self._after = 0
 
     def stop(self) -> None:

@@ -11,7 +11,6 @@ the threads of the pool sign and send, and touch no database.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from django.utils import timezone
 
 from commerce.db.scope import tenant_scope
 from commerce.observability.metrics import webhook_deliveries, webhooks_paused
+from commerce.stopping import StopFlag
 from commerce.webhooks import claims, keys, operations, queries, retries, subscriptions
 from commerce.webhooks.claims import Ailing, Claimed, Health, Limits, Report
 from commerce.webhooks.events import EVENTS
@@ -97,7 +97,7 @@ class Deliverer:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._stop = threading.Event()
+        self._stop = StopFlag()
         self._after = 0
         self._endpoints: dict[UUID, _Kept] = {}
         # Whether `run` ended because its budget was spent.

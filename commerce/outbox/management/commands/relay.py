@@ -80,10 +80,10 @@ class Command(BaseCommand):
 
 def _stop(relay: Relay) -> None:
     """Have the relay finish its batch; end the process should that take too long, as the next one begins it anew."""
-    relay.stop()
     timer = threading.Timer(settings.RELAY_STOP_PATIENCE, _give_up)
     timer.daemon = True
     timer.start()
+    relay.stop()
 
 
 def _give_up() -> None:
